@@ -1,0 +1,348 @@
+"""The nouns. They can hold no subject, address, text or name, so none can leak from here (P7).
+
+Where an item lies is a `Place` (a target's folder under a *label*: its role, its configured name, or
+`folder-<mark>`; the mailbox alone knows the server's name for it). Many items that share everything
+but their key travel as one `Lot`; an item with a story of its own travels as an `Item`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+#: What names one version of one item within its Place. IMAP: the UID (the version is the Place's
+#: UIDVALIDITY; RFC 9051, 2.3.1.1). Exchange, Graph: item id and change key, with a space between.
+Key: TypeAlias = int | str
+
+#: A keyed digest (HMAC-SHA-256, first 16 bytes) of a Message-ID or an address.
+Mark: TypeAlias = bytes
+
+
+class Role(StrEnum):
+    """What a folder is for (RFC 6154), as the server or the configuration says."""
+
+    INBOX = "inbox"
+    SENT = "sent"
+    TRASH = "trash"
+    DRAFTS = "drafts"
+    JUNK = "junk"
+    ARCHIVE = "archive"
+    TEMPLATES = "templates"
+    HOLD = "hold"
+    OTHER = "other"
+
+
+class Kind(StrEnum):
+    """What a target is: a helpline's shared mailbox, or an advisor's personal one."""
+
+    HELPLINE = "helpline"
+    ADVISOR = "advisor"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A folder of a target, as it was when it was looked at.
+
+    `folder` is a label and unique within its target. `version` is the IMAP UIDVALIDITY; 0 where the
+    backend's keys carry the version themselves.
+    """
+
+    target: str
+    folder: str
+    role: Role
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where an item lies and which version of it was seen. Nothing is destroyed but by a Ref."""
+
+    place: Place
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What of an item's headers the core may compare, never read.
+
+    `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
+    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References.
+    """
+
+    authors: frozenset[Mark] = frozenset()
+    senders: frozenset[Mark] = frozenset()
+    recipients: frozenset[Mark] = frozenset()
+    message: Mark | None = None
+    parents: frozenset[Mark] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item with a story of its own: near the cutoff, undated, astray or part of a thread.
+
+    `received` is aware, or None where the server gave no date. `first_seen` is what the ledger
+    remembers of an item without a believable date. `size` is in bytes, 0 where it was not asked for.
+    """
+
+    ref: Ref
+    received: datetime | None
+    is_held: bool = False
+    marks: Marks = Marks()
+    size: int = 0
+    first_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Items of one folder, all of them received before `received_before` (aware), in order of key."""
+
+    place: Place
+    keys: tuple[Key, ...]
+    received_before: datetime
+    is_held: bool = False
+    oldest: date | None = None
+    newest: date | None = None
+
+
+class Hindrance(StrEnum):
+    """Why nothing can be destroyed in a folder although something may be due there."""
+
+    NO_UIDPLUS = "no-uidplus"
+    NO_RIGHT = "no-right"
+    READ_ONLY = "read-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What a folder holds. Where nobody may count (an advisor's folder), `total` is None.
+
+    `ahead` is how many items will be due by the day that the question named (the forecast), what is
+    due now included; None where it was not asked.
+    """
+
+    place: Place
+    total: int | None
+    ahead: int | None = None
+    hindrance: Hindrance | None = None
+    #: More than a fifth of the folder was received on one day (asked at arming only): an import?
+    looks_imported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FolderView:
+    """One folder as the look found it. What is in neither `lots` nor `items` is neither due nor astray."""
+
+    census: Census
+    lots: tuple[Lot, ...] = ()
+    items: tuple[Item, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return self.census.place
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One target as the look found it."""
+
+    target: str
+    kind: Kind
+    folders: tuple[FolderView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A target that could not be looked at; `why` and `detail` are those of the MailboxError."""
+
+    target: str
+    kind: Kind
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What all mailboxes hold, as far as the promise goes, at one moment (`now`, aware)."""
+
+    now: datetime
+    views: tuple[TargetView, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+# ── verdicts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Reason(StrEnum):
+    """Why a verdict is as it is. One reason a verdict; the wording is the report's."""
+
+    NOT_DUE = "not-due"
+    DUE = "due"
+    DUE_SINCE_SEEN = "due-since-seen"
+    ASTRAY = "astray"
+    ASTRAY_OVERDUE = "astray-overdue"
+    NOT_OURS = "not-ours"
+    HELD = "held"
+    UNDATED = "undated"
+    TWO_HELPLINES = "two-helplines"
+    HOME_UNREACHABLE = "home-unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    reason: Reason = Reason.NOT_DUE
+
+
+@dataclass(frozen=True, slots=True)
+class Refile:
+    """The reply stands in a personal folder: see that it stands in `home`'s Sent, destroy the stray."""
+
+    home: str
+    is_held: bool = False
+    reason: Reason = Reason.ASTRAY
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Past its period. `on_behalf_of` is the helpline to which an overdue stray belongs."""
+
+    reason: Reason = Reason.DUE
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    reason: Reason = Reason.HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person must look."""
+
+    reason: Reason = Reason.UNDATED
+
+
+Verdict: TypeAlias = Keep | Refile | Destroy | Hold | Review
+
+
+# ── outcomes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Result(StrEnum):
+    """What became of items that a deed named."""
+
+    DONE = "done"
+    GONE_ALREADY = "gone-already"
+    CHANGED = "changed"
+    HELD = "held"
+    RETAINED = "retained"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of some items of one folder. `until` is the server's date for RETAINED, if known."""
+
+    place: Place
+    result: Result
+    keys: tuple[Key, ...]
+    until: date | None = None
+    why: str = ""
+
+
+# ── what the book is told ────────────────────────────────────────────────────────────────────────
+
+
+class Phase(StrEnum):
+    """How far a deed had come when its intent was last written down."""
+
+    DESTROYING = "destroying"
+    ADDING = "adding"
+    REMOVING = "removing"
+
+
+@dataclass(frozen=True, slots=True)
+class StrayMark:
+    """By what a stray on its way home is known again: marks of its Message-ID and of its content."""
+
+    key: Key
+    message: Mark
+    size: int
+    content: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be done to items of one folder; durable before the deed, gone when settled.
+
+    `chain` is the target under which the outcome is entered (a stray's is its helpline). `oldest` and
+    `newest` bound the days of receipt. A refile has a `home` and `strays`; its phase is ADDING until
+    all copies were seen at home, then REMOVING.
+    """
+
+    place: Place
+    phase: Phase
+    keys: tuple[Key, ...]
+    chain: str
+    reason: Reason
+    oldest: date | None = None
+    newest: date | None = None
+    home: str | None = None
+    strays: tuple[StrayMark, ...] = ()
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One line for the book: what became of part of an intent. `root` is over the items' marks."""
+
+    outcome: Outcome
+    root: bytes
+    is_recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """Who let a target loose, on what. `rules` is the digest without the period; `number` is N."""
+
+    rules: str
+    period: str
+    number: int
+    strays: int
+    forecast: int
+    when: datetime
+    who: str
+    keeps_copies: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How many items were to fall due soon, by the last count, and how many were destroyed since."""
+
+    count: int
+    made: datetime
+    destroyed_since: int
+
+
+def refs(lot: Lot) -> Iterator[Ref]:
+    """Each item of a lot by its own Ref."""
+    return (Ref(lot.place, key) for key in lot.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may surprise us before a target stops (configurable; `[limits]`)."""
+
+    unforeseen: int = 25
+    strays: int = 100
+    forecast_days: int = 35
+
+
+@dataclass(frozen=True, slots=True)
+class Helpline:
+    """A helpline as the core knows it: its name and the marks of its identities."""
+
+    name: str
+    identities: frozenset[Mark] = field(default_factory=frozenset)

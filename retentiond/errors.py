@@ -1,0 +1,203 @@
+"""Every way in which retentiond may refuse or fail, on one page.
+
+An error carries fields and an exit code; `cli/` owns the prose. No field ever holds a subject, an
+address, a text or the words of a library's exception: only aliases from the configuration, folder
+labels, numbers and the fixed codes below (P7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Exit:
+    """Exit codes (documented in docs/admin/exit-codes.md; a test keeps both the same)."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    STOPPED = 3
+    LEDGER = 65
+    UNREACHED = 75
+    TOO_OPEN = 77
+    CONFIGURATION = 78
+
+    #: Where several apply at once, the first of these wins.
+    ORDER: ClassVar[tuple[int, ...]] = (65, 78, 77, 3, 75, 1, 0)
+
+
+def gravest(codes: list[int]) -> int:
+    """The exit code of a run in which all of `codes` applied."""
+    return min(codes, key=Exit.ORDER.index, default=Exit.DONE)
+
+
+class RetentionError(Exception):
+    """The root of the family."""
+
+    exit_code: ClassVar[int] = Exit.FINDINGS
+
+
+# ── configuration ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a file: where, which key, what, and the way on."""
+
+    file: str
+    line: int | None
+    key: str
+    what: str
+    way_on: str = ""
+
+
+@dataclass(eq=False)
+class ConfigurationRefused(RetentionError):
+    """The configuration has faults; all of them are listed, and nothing was connected to."""
+
+    faults: tuple[Fault, ...]
+    exit_code: ClassVar[int] = Exit.CONFIGURATION
+
+
+@dataclass(eq=False)
+class PermissionsTooOpen(RetentionError):
+    """Others may write the configuration, or read a secret, a key or the ledger."""
+
+    faults: tuple[Fault, ...]
+    exit_code: ClassVar[int] = Exit.TOO_OPEN
+
+
+@dataclass(eq=False)
+class SecretMissing(RetentionError):
+    """A secret's place exists in the configuration, but its value could not be read."""
+
+    account: str
+    place: str
+    exit_code: ClassVar[int] = Exit.CONFIGURATION
+
+
+@dataclass(eq=False)
+class UnknownTarget(RetentionError):
+    """A name on the command line that the configuration does not know."""
+
+    name: str
+    known: tuple[str, ...]
+    exit_code: ClassVar[int] = Exit.USAGE
+
+
+# ── mailboxes: the four ways in which one may fail ───────────────────────────────────────────────
+
+
+class Why(StrEnum):
+    """The fixed reasons of a mailbox error. A library's own words are never passed on."""
+
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    CERTIFICATE = "certificate"
+    TLS = "tls"
+    PASSWORD = "password"  # noqa: S105 — the name of a reason, not a secret
+    BUSY = "busy"
+    LOCKED = "locked"
+    PROTOCOL = "protocol"
+    NO_MAILBOX = "no-mailbox"
+    NO_FOLDER = "no-folder"
+    NO_UIDPLUS = "no-uidplus"
+    NO_RIGHT = "no-right"
+    READ_ONLY = "read-only"
+    OVER_QUOTA = "over-quota"
+    TOO_BIG = "too-big"
+    IS_EXCHANGE = "is-exchange"
+    VIRTUAL_FOLDER = "virtual-folder"
+    ROLE_UNKNOWN = "role-unknown"
+    NEW_VERSION = "new-version"
+    AUDIT = "audit"
+
+
+@dataclass(eq=False)
+class MailboxError(RetentionError):
+    """What a mailbox may raise. `target` is an alias; `detail` a folder label, a right or a host."""
+
+    target: str
+    why: Why
+    detail: str = ""
+
+
+@dataclass(eq=False)
+class Changed(MailboxError):
+    """What was seen is not what is there now (another UIDVALIDITY, another version)."""
+
+
+@dataclass(eq=False)
+class Unreachable(MailboxError):
+    """Transient, or outside this mailbox's own power: it could not be looked at."""
+
+    exit_code: ClassVar[int] = Exit.UNREACHED
+
+
+@dataclass(eq=False)
+class Refused(MailboxError):
+    """Permanent: the server said no, and will say it again."""
+
+
+@dataclass(eq=False)
+class Unsupported(MailboxError):
+    """The server cannot promise what the deed needs (no UIDPLUS); nothing was tried."""
+
+
+# ── ledger, clock, plans ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(eq=False)
+class LedgerMissing(RetentionError):
+    """There is no ledger, or no key to it; `retentiond ledger init` makes both."""
+
+    path: str
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class LedgerDamaged(RetentionError):
+    """The book does not verify. `entry` is the first sequence number at which it breaks."""
+
+    chain: str
+    entry: int | None
+    what: str
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class StrayLost(RetentionError):
+    """A reply on its way home stands in neither mailbox: everything stops (disaster 1)."""
+
+    target: str
+    count: int
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class ClockDoubted(RetentionError):
+    """This machine's clock contradicts a server, the newest mail or the ledger."""
+
+    against: str
+    seconds: int | None
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ArmingRefused(RetentionError):
+    """More is due than the number that was given."""
+
+    target: str
+    given: int
+    found: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class PlanRefused(RetentionError):
+    """A saved plan that was altered, is too old, or was made under other rules."""
+
+    what: str
+    exit_code: ClassVar[int] = Exit.STOPPED

@@ -1,0 +1,273 @@
+"""The port: a few verbs, the promises that each backend makes, and nothing about any one server.
+
+Failures are `Changed`, `Unreachable`, `Refused` and `Unsupported` (`errors.py`) and nothing else;
+foreign errors are translated inside the backend, inside generators too. One contract suite
+(`tests/mailbox/contract.py`) holds every backend to what is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
+
+#: What one batch of messages may weigh while it is carried.
+CARRY_MESSAGES = 500
+CARRY_BYTES = 16 * 1024 * 1024
+
+
+class Marker:
+    """Turns a name into a Mark (HMAC-SHA-256 under the ledger's mark key, 16 bytes).
+
+    Without the key a mark says nothing. An audit without a ledger uses a key of its own that dies
+    with it. `kind` keeps marks of different things apart: the same text as address and as folder
+    gives two unrelated marks.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "Marker(…)"
+
+    def mark(self, kind: str, text: str | bytes) -> Mark:
+        """The mark of `text` (str as UTF-8) among things of this `kind`."""
+        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        return hmac.digest(self._key, kind.encode() + b"\0" + data, "sha256")[:16]
+
+    def address(self, address: str) -> Mark:
+        """The mark of a bare address, case and surrounding blanks aside."""
+        return self.mark("address", address.strip().casefold())
+
+    def message(self, message_id: str) -> Mark:
+        """The mark of a Message-ID without its angle brackets and blanks."""
+        return self.mark("message", message_id.strip().strip("<>").strip())
+
+    def folder(self, target: str, name: str) -> str:
+        """The label of a folder whose name may not be shown: `folder-` and 10 hexadecimal digits."""
+        return "folder-" + self.mark("folder", f"{target}\0{name}").hex()[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a mailbox is the promise's business. One per target, made from the configuration.
+
+    `identities` are raw addresses: a helpline's own, or for an advisor those of all helplines that
+    the search in the advisor's folders asks for. `roles` names folders whose role the server does
+    not tell. `look_in` (advisors) holds roles or folder names. `leave_out` and `named` (helplines)
+    hold folder names; a virtual folder is looked at only if it is in `named`.
+    """
+
+    target: str
+    kind: Kind
+    identities: tuple[str, ...] = ()
+    roles: dict[Role, str] = field(default_factory=dict)
+    look_in: tuple[str, ...] = ("sent", "trash")
+    leave_out: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    hold_keyword: str = "$RetentionHold"
+    hold_folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a look asks. All instants are aware.
+
+    Due is what was received before `cutoff`. Dates before `earliest` or after `latest` are not
+    believed. With `ahead`, the census counts what was received before that instant as well.
+    `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
+    `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
+    `wants_days` (arming) asks whether a folder looks imported.
+    """
+
+    now: datetime
+    cutoff: datetime
+    earliest: datetime
+    latest: datetime
+    ahead: datetime | None = None
+    may_use_server_clock: bool = True
+    wants_threads: bool = False
+    wants_days: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What this server, for this login, can promise. Shown by `check`."""
+
+    server: str
+    destroys_exactly: bool
+    carries_in_batches: bool
+    searches_by_age: bool
+    is_conditional: bool
+    tells_roles: bool
+    tells_rights: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What a server says of this machine's clock.
+
+    `agrees` is None where the server offers no exact way of asking; `newest` is the newest date of
+    receipt that was seen (aware), for the check that is used where nothing better confirms.
+    """
+
+    agrees: bool | None
+    newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Message:
+    """A whole message on its way between mailboxes. It has no repr: it must not be logged (P7).
+
+    `flags` are as the server writes them, `\\Recent` and `\\Deleted` left out (they are not carried).
+    """
+
+    key: Key
+    content: bytes
+    received: datetime
+    flags: frozenset[str]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes."""
+        return hashlib.sha256(self.content).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """By what a twin is sought: the mark of the Message-ID and the size in bytes (RFC822.SIZE).
+
+    `hint` is the Message-ID itself where it is at hand, for a server-side search; never shown.
+    """
+
+    message: Mark
+    size: int
+    hint: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A message that stands somewhere, by digest of its content."""
+
+    key: Key
+    digest: bytes
+    received: datetime
+    flags: frozenset[str]
+    is_held: bool
+    is_marked_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is there now of the items that an open intent named."""
+
+    present: tuple[Key, ...]
+    held: tuple[Key, ...]
+    marked_deleted: tuple[Key, ...]
+
+
+class Mailbox(Protocol):
+    """One target's mailbox. Opened as a context manager; not shared between threads."""
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    def __enter__(self) -> Self:
+        """Connects. Raises Unreachable (network, TLS, password) or Unsupported (is-exchange)."""
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def abilities(self) -> Abilities:
+        """What the server can promise; changes nothing."""
+        ...
+
+    def clock(self, now: datetime) -> ClockReading:
+        """Compares `now` with the server's clock, without sending or changing anything."""
+        ...
+
+    def look(self, question: Question) -> Iterator[FolderView]:
+        """Every item that may be due or astray, once, and a census of the rest; changes nothing.
+
+        A helpline's mailbox yields each selectable folder, its bins included. An advisor's yields
+        the folders of `Scope.look_in`, and of each only the messages with an identity in From or
+        Sender: nothing else is fetched, counted or dated (P3). The server does the choosing; items
+        are exact within a day of the cutoff. Raises Refused(no-folder) where a configured folder is
+        missing: a missing folder is never an empty one.
+        """
+        ...
+
+    def place(self, role: Role) -> Place:
+        """The folder of this role as it stands now. Refused(role-unknown) where there is none."""
+        ...
+
+    def find(self, label: str) -> Place | None:
+        """The folder that bears this label now, or None."""
+        ...
+
+    def names(self) -> dict[str, str]:
+        """Labels to the server's own folder names; for `audit --names` on a terminal only."""
+        ...
+
+    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+        """The messages byte for byte, in order of key, without marking them read.
+
+        What is gone is left out. Raises Changed where the Place has another version by now.
+        """
+        ...
+
+    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+        """Every message in `place` that is like one in `of` (a possible twin), each read whole and
+        given by the digest of its content. The caller compares digests: like is not the same."""
+        ...
+
+    def add(self, place: Place, messages: Sequence[Message]) -> None:
+        """Stores all of them or none, received date and flags included; returns only after the
+        copies can be seen with both. At most CARRY_MESSAGES and CARRY_BYTES in one call, or a single
+        message. Refused(over-quota) where they do not fit."""
+        ...
+
+    def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
+        """Lets the server copy, where this login reaches both ends; False where it cannot and
+        nothing was done. Date and flags are as with `add`."""
+        ...
+
+    def destroy(self, place: Place, keys: Sequence[Key]) -> tuple[Outcome, ...]:
+        """Removes exactly these versions beyond what any user can recover, and nothing else.
+
+        Looks for holds immediately before (a hold set since the plan wins: HELD), and looks again
+        after: DONE is said of what a fresh search no longer finds. Every key is answered for once:
+        DONE, GONE_ALREADY, HELD, CHANGED or FAILED. Raises Unsupported(no-uidplus) or
+        Refused(no-right, read-only) before anything is done, Changed where the Place has another
+        version, Unreachable where the connection broke (what was done is then unknown: look).
+        """
+        ...
+
+    def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
+        """What of these is there now, held, or marked `\\Deleted`; for settling an open intent."""
+        ...
+
+    def unmark(self, place: Place, keys: Sequence[Key]) -> None:
+        """Clears a `\\Deleted` that an interrupted deed of ours left on what is now kept."""
+        ...
+
+    def keeps_copies(self) -> bool | None:
+        """Destroys one test message of our own in a folder of its own and looks for it everywhere:
+        True where the server still has it. None where that cannot be tried. At arming only."""
+        ...
