@@ -231,9 +231,14 @@ Verdict: TypeAlias = Keep | Refile | Destroy | Hold | Review
 
 
 class Result(StrEnum):
-    """What became of items that a deed named."""
+    """What became of items that a deed named.
+
+    DONE is said where the server was seen to keep nothing, REMOVED where that is not known, RETAINED
+    where the server keeps a copy.
+    """
 
     DONE = "done"
+    REMOVED = "removed"
     GONE_ALREADY = "gone-already"
     CHANGED = "changed"
     HELD = "held"
@@ -305,7 +310,11 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Arming:
-    """Who let a target loose, on what. `rules` is the digest without the period; `number` is N."""
+    """Who let a target loose, on what. `rules` is the digest without the period; `number` is N.
+
+    `strays` and `forecast` are the counts that were seen; `told` is the day since when the advisors
+    have been told (ISO; for an advisor's mailbox).
+    """
 
     rules: str
     period: str
@@ -315,6 +324,7 @@ class Arming:
     when: datetime
     who: str
     keeps_copies: bool | None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""The plan against the second look: what was not done as planned, and what nobody may overlook.
+
+A finding is loud until it is gone; a sweep without findings has kept the promise (disaster 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from retentiond.core.fuse import Approved, Broken, HomeUnarmed, TooManyStrays, Unarmed, Unforeseen
+from retentiond.core.model import (
+    Destroy,
+    Gap,
+    Keep,
+    Outcome,
+    Place,
+    Reason,
+    Refile,
+    Result,
+    Review,
+)
+from retentiond.core.plan import Part, Plan, TargetPlan
+from retentiond.errors import Exit
+
+
+class Cause(StrEnum):
+    """Why something is a finding."""
+
+    UNARMED = "unarmed"
+    UNFORESEEN = "unforeseen"
+    TOO_MANY_STRAYS = "too-many-strays"
+    HOME_UNARMED = "home-unarmed"
+    HOME_UNREACHABLE = "home-unreachable"
+    UNREACHABLE = "unreachable"
+    HINDERED = "hindered"
+    REVIEW = "review"
+    CHANGED = "changed"
+    FAILED = "failed"
+    STILL_THERE = "still-there"
+    KEPT_BY_SERVER = "kept-by-server"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something that was due and was not done, or that a person must see. `detail` is a fixed code,
+    `numbers` what the sentence needs (for `unforeseen`: planned, foreseen, limit)."""
+
+    target: str
+    cause: Cause
+    count: int
+    folder: str = ""
+    detail: str = ""
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """What a sweep that ends with this finding exits with."""
+        match self.cause:
+            case Cause.UNREACHABLE:
+                return Exit.UNREACHED
+            case Cause.UNFORESEEN | Cause.TOO_MANY_STRAYS:
+                return Exit.STOPPED
+            case Cause.REVIEW if not self.numbers:
+                return Exit.DONE
+            case _:
+                return Exit.FINDINGS
+
+
+def of_plan(plan: Plan, cutoff: date) -> list[Finding]:
+    """What can be said after the first look alone; an audit shows these too.
+
+    A Review with items received before `cutoff` is overdue, and its `numbers` say so: (1,).
+    """
+    found = [_gap(gap) for gap in plan.gaps]
+    for target in plan.targets:
+        found.extend(_hindrances(target))
+        for part in target.of(Review):
+            is_overdue = part.oldest is not None and part.oldest < cutoff
+            review = _of(part.place, Cause.REVIEW, len(part.keys), part.verdict.reason.value)
+            found.append(replace(review, numbers=(1,) if is_overdue else ()))
+        for part in target.of(Keep):
+            if part.verdict.reason is Reason.HOME_UNREACHABLE:
+                found.append(_of(part.place, Cause.HOME_UNREACHABLE, len(part.keys)))
+    return sorted(found)
+
+
+def of_fuse(broken: Iterable[Broken]) -> list[Finding]:
+    """The limits that were broken."""
+    return [_broken(each) for each in broken]
+
+
+def of_sweep(
+    approved: Mapping[str, Approved],
+    outcomes: Sequence[Outcome],
+    second: Plan,
+    keeping: Mapping[str, bool],
+) -> list[Finding]:
+    """What an approved sweep left undone, by its own outcomes and by the second look.
+
+    `keeping` says for which targets the server was seen to keep what is removed.
+    """
+    found = []
+    for outcome in outcomes:
+        if outcome.result in (Result.CHANGED, Result.FAILED):
+            cause = Cause.CHANGED if outcome.result is Result.CHANGED else Cause.FAILED
+            found.append(_of(outcome.place, cause, len(outcome.keys), outcome.why))
+    explained = {(finding.target, finding.folder) for finding in found}
+    for name in approved:
+        target = second.target(name)
+        if target is None:
+            continue
+        hindered = {census.place.folder for census in target.censuses if census.hindrance}
+        for part in target.of(Destroy, Refile):
+            where = (part.place.target, part.place.folder)
+            if where not in explained and part.place.folder not in hindered and not _waits(part, approved):
+                found.append(_of(part.place, Cause.STILL_THERE, len(part.keys)))
+    for name, keeps in keeping.items():
+        removed = sum(
+            len(outcome.keys)
+            for outcome in outcomes
+            if outcome.place.target == name and outcome.result is Result.RETAINED
+        )
+        if keeps and removed:
+            found.append(Finding(name, Cause.KEPT_BY_SERVER, removed))
+    return sorted(found)
+
+
+def _waits(part: Part, approved: Mapping[str, Approved]) -> bool:
+    """Whether a stray waits for its home to be armed, which is a finding already."""
+    verdict = part.verdict
+    return isinstance(verdict, Refile) and any(
+        withheld.home == verdict.home for each in approved.values() for withheld in each.withheld
+    )
+
+
+def _hindrances(target: TargetPlan) -> Iterable[Finding]:
+    due = {part.place: len(part.keys) for part in target.of(Destroy, Refile)}
+    for census in target.censuses:
+        if census.hindrance is not None and due.get(census.place):
+            yield _of(census.place, Cause.HINDERED, due[census.place], census.hindrance.value)
+
+
+def _broken(broken: Broken) -> Finding:
+    match broken:
+        case Unarmed(target, due, astray):
+            return Finding(target, Cause.UNARMED, due + astray, numbers=(due, astray))
+        case Unforeseen(target, planned, foreseen, limit):
+            return Finding(target, Cause.UNFORESEEN, planned, numbers=(planned, foreseen, limit))
+        case TooManyStrays(target, planned, shown, limit):
+            return Finding(target, Cause.TOO_MANY_STRAYS, planned, numbers=(planned, shown, limit))
+        case HomeUnarmed(target, home, count):
+            return Finding(target, Cause.HOME_UNARMED, count, detail=home)
+
+
+def _gap(gap: Gap) -> Finding:
+    return Finding(gap.target, Cause.UNREACHABLE, 0, folder=gap.detail, detail=gap.why)
+
+
+def _of(place: Place, cause: Cause, count: int, detail: str = "") -> Finding:
+    return Finding(place.target, cause, count, place.folder, detail)

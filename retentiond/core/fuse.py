@@ -1,0 +1,142 @@
+"""Plan and limits become Approved, or every limit that was broken. There is no way round it.
+
+Nothing falls due by surprise: dates of receipt do not change, so what will be due is counted ahead.
+Only `approve` and `approve_reviewed` make an Approved, and only an Approved is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from retentiond.core.model import Arming, Destroy, Forecast, Key, Limits, Place, Refile
+from retentiond.core.period import Period
+from retentiond.core.plan import Part, TargetPlan
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the book says of a target, beside its rules of today.
+
+    `refiled_since` counts the strays brought home since the target was armed.
+    """
+
+    rules: str
+    period: Period
+    arming: Arming | None = None
+    forecast: Forecast | None = None
+    refiled_since: int = 0
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether somebody let this target loose under rules that took at least as much."""
+        if self.arming is None or self.arming.rules != self.rules:
+            return False
+        return self.period.is_never_shorter_than(Period.parse(self.arming.period))
+
+    @property
+    def foreseen(self) -> int:
+        """How many items may be destroyed without surprise."""
+        if self.forecast is None:
+            return 0
+        return max(0, self.forecast.count - self.forecast.destroyed_since)
+
+
+@dataclass(frozen=True, slots=True)
+class Unarmed:
+    """Looked at and reported, and untouched, until it is armed."""
+
+    target: str
+    due: int
+    astray: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unforeseen:
+    """More is due than was counted ahead: an import, a shortened period, a clock, a long outage."""
+
+    target: str
+    planned: int
+    foreseen: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyStrays:
+    """More replies are astray in one advisor's folders than arming showed."""
+
+    target: str
+    planned: int
+    shown: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class HomeUnarmed:
+    """Strays of a helpline that is itself not armed stay where they are; nothing else is stopped."""
+
+    target: str
+    home: str
+    count: int
+
+
+Broken: TypeAlias = Unarmed | Unforeseen | TooManyStrays | HomeUnarmed
+
+
+class Approved:
+    """A target's plan that passed the fuse."""
+
+    __slots__ = ("parts", "target", "withheld")
+
+    def __init__(
+        self, seal: object, target: str, parts: tuple[Part, ...], withheld: tuple[HomeUnarmed, ...]
+    ) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only the fuse makes an Approved")
+        self.target = target
+        self.parts = parts
+        self.withheld = withheld
+
+
+def approve(
+    plan: TargetPlan, standings: Mapping[str, Standing], limits: Limits
+) -> Approved | tuple[Broken, ...]:
+    """The plan's deeds if they are foreseen and the target is armed, else every reason against."""
+    standing = standings[plan.target]
+    if not standing.is_armed:
+        return () if plan.is_clean else (Unarmed(plan.target, plan.due, plan.astray),)
+    broken: list[Broken] = []
+    if plan.due > standing.foreseen + limits.unforeseen:
+        broken.append(Unforeseen(plan.target, plan.due, standing.foreseen, limits.unforeseen))
+    shown = max(0, (standing.arming.strays if standing.arming else 0) - standing.refiled_since)
+    if plan.astray > shown + limits.strays:
+        broken.append(TooManyStrays(plan.target, plan.astray, shown, limits.strays))
+    return tuple(broken) if broken else _approved(plan, plan.of(Destroy, Refile), standings)
+
+
+def approve_reviewed(
+    plan: TargetPlan, reviewed: Mapping[Place, frozenset[Key]], standings: Mapping[str, Standing]
+) -> Approved | tuple[Broken, ...]:
+    """What stands both in the fresh plan and in a reviewed one: the review is its own number.
+
+    `reviewed` maps a Place (its version included) to the keys that were reviewed there.
+    """
+    if not standings[plan.target].is_armed:
+        return () if plan.is_clean else (Unarmed(plan.target, plan.due, plan.astray),)
+    cut = (part.cut_to(reviewed.get(part.place, frozenset())) for part in plan.of(Destroy, Refile))
+    return _approved(plan, (part for part in cut if part.keys), standings)
+
+
+def _approved(plan: TargetPlan, parts: Iterable[Part], standings: Mapping[str, Standing]) -> Approved:
+    allowed: list[Part] = []
+    withheld: list[HomeUnarmed] = []
+    for part in parts:
+        home = part.verdict.home if isinstance(part.verdict, Refile) else None
+        if home is not None and not standings[home].is_armed:
+            withheld.append(HomeUnarmed(plan.target, home, len(part.keys)))
+        else:
+            allowed.append(part)
+    return Approved(_SEAL, plan.target, tuple(allowed), tuple(withheld))

@@ -1,0 +1,290 @@
+"""A Snapshot becomes a Plan: every item that was looked at stands in exactly one part of it.
+
+Parts are grouped by folder and verdict. The plan's digest names it: two plans with the same digest
+would do the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from retentiond.core.model import (
+    Census,
+    Destroy,
+    Gap,
+    Helpline,
+    Hold,
+    Item,
+    Keep,
+    Key,
+    Kind,
+    Mark,
+    Place,
+    Refile,
+    Review,
+    Snapshot,
+    TargetView,
+    Verdict,
+)
+from retentiond.core.policy import Terms, judge, judge_lot, judge_stray
+from retentiond.core.replies import Threads, recognise, threads_of
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Items of one folder with one verdict. `oldest` and `newest` bound their days of receipt, in the
+    policy's zone, where known. A refile's part holds its `items`, in order of key."""
+
+    place: Place
+    verdict: Verdict
+    keys: tuple[Key, ...]
+    oldest: date | None = None
+    newest: date | None = None
+    items: tuple[Item, ...] = ()
+
+    def cut_to(self, allowed: frozenset[Key]) -> Part:
+        """This part without the keys that are not allowed."""
+        return Part(
+            self.place,
+            self.verdict,
+            tuple(key for key in self.keys if key in allowed),
+            self.oldest,
+            self.newest,
+            tuple(item for item in self.items if item.ref.key in allowed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """What is to become of one target's items, and what its folders hold."""
+
+    target: str
+    kind: Kind
+    parts: tuple[Part, ...]
+    censuses: tuple[Census, ...]
+
+    def of(self, *kinds: type) -> Iterator[Part]:
+        """The parts with verdicts of these kinds."""
+        return (part for part in self.parts if isinstance(part.verdict, kinds))
+
+    def count(self, *kinds: type) -> int:
+        """How many items have verdicts of these kinds."""
+        return sum(len(part.keys) for part in self.of(*kinds))
+
+    @property
+    def due(self) -> int:
+        """How many items are to be destroyed."""
+        return self.count(Destroy)
+
+    @property
+    def astray(self) -> int:
+        """How many replies are to be brought home."""
+        return self.count(Refile)
+
+    @property
+    def ahead(self) -> int:
+        """How many will be due by the day that the question named; what is due now included."""
+        if self.kind is Kind.ADVISOR:
+            return self.due
+        return sum(census.ahead or 0 for census in self.censuses)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing to do here."""
+        return not self.due and not self.astray
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to become of everything that was looked at, made from a look at `made` (aware)."""
+
+    made: datetime
+    targets: tuple[TargetPlan, ...]
+    gaps: tuple[Gap, ...] = ()
+
+    def target(self, name: str) -> TargetPlan | None:
+        """The plan of one target; None where it could not be looked at."""
+        return next((plan for plan in self.targets if plan.target == name), None)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over everything that the plan would do."""
+        return hashlib.sha256(canonical_deeds(self.targets)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the core must know of the configuration: terms by helpline, and who is who, by marks."""
+
+    terms: Mapping[str, Terms]
+    helplines: tuple[Helpline, ...]
+    insiders: frozenset[Mark] = field(default_factory=frozenset)
+    by_thread: bool = False
+
+
+def make_plan(snapshot: Snapshot, house: House) -> Plan:
+    """One verdict for each item of the snapshot, settled across all targets."""
+    seen = [view for view in snapshot.views if view.kind is Kind.HELPLINE]
+    homes = frozenset(view.target for view in seen)
+    threads = _threads(seen, house) if house.by_thread else None
+    plans = []
+    for view in snapshot.views:
+        if view.kind is Kind.HELPLINE:
+            judged = _judged_helpline(view, house)
+        else:
+            judged = _judged_advisor(view, house, homes, threads)
+        plans.append(
+            TargetPlan(view.target, view.kind, judged, tuple(folder.census for folder in view.folders))
+        )
+    return Plan(snapshot.now, tuple(plans), snapshot.gaps)
+
+
+def _threads(views: Sequence[TargetView], house: House) -> Threads:
+    items = ((view.target, item) for view in views for folder in view.folders for item in folder.items)
+    return threads_of(items, house.insiders)
+
+
+def _judged_helpline(view: TargetView, house: House) -> tuple[Part, ...]:
+    terms = house.terms[view.target]
+    parts: list[Part] = []
+    for folder in view.folders:
+        parts.extend(
+            Part(lot.place, judge_lot(lot, terms), lot.keys, lot.oldest, lot.newest)
+            for lot in folder.lots
+            if lot.keys
+        )
+        parts.extend(_grouped(((item, judge(item, terms)) for item in folder.items), terms))
+    return _merged(parts)
+
+
+def _judged_advisor(
+    view: TargetView, house: House, homes: frozenset[str], threads: Threads | None
+) -> tuple[Part, ...]:
+    items = [item for folder in view.folders for item in folder.items]
+    owners = recognise(items, house.helplines, threads)
+    terms = dict(house.terms)
+    any_terms = next(iter(terms.values()))
+    return tuple(
+        _grouped(((item, judge_stray(item, owners[item.ref], terms, homes)) for item in items), any_terms)
+    )
+
+
+def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]:
+    """Items with the same folder and verdict become one part."""
+    groups: dict[tuple[Place, Verdict], list[Item]] = {}
+    for item, verdict in judged:
+        groups.setdefault((item.ref.place, verdict), []).append(item)
+    parts = []
+    for (place, verdict), items in groups.items():
+        days = [
+            item.received.astimezone(terms.zone).date()
+            for item in items
+            if item.received is not None and terms.believes(item.received)
+        ]
+        parts.append(
+            Part(
+                place,
+                verdict,
+                tuple(item.ref.key for item in items),
+                min(days, default=None),
+                max(days, default=None),
+                tuple(items) if isinstance(verdict, Refile) else (),
+            )
+        )
+    return parts
+
+
+def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts with the same folder and verdict become one (a lot, and the items near its edge)."""
+    groups: dict[tuple[Place, Verdict], list[Part]] = {}
+    for part in parts:
+        groups.setdefault((part.place, part.verdict), []).append(part)
+    return tuple(
+        group[0]
+        if len(group) == 1
+        else Part(
+            place,
+            verdict,
+            tuple(sorted((key for part in group for key in part.keys), key=_order)),
+            min((part.oldest for part in group if part.oldest), default=None),
+            max((part.newest for part in group if part.newest), default=None),
+        )
+        for (place, verdict), group in groups.items()
+    )
+
+
+def _order(key: Key) -> tuple[int, str]:
+    return (key, "") if isinstance(key, int) else (0, key)
+
+
+# ── a plan as text ───────────────────────────────────────────────────────────────────────────────
+
+
+def canonical_deeds(targets: Iterable[TargetPlan]) -> bytes:
+    """What plans would do, as canonical JSON: the same bytes for the same deeds."""
+    deeds = [
+        {
+            "target": part.place.target,
+            "folder": part.place.folder,
+            "version": part.place.version,
+            "verdict": verdict_name(part.verdict),
+            "reason": part.verdict.reason.value,
+            "home": part.verdict.home if isinstance(part.verdict, Refile) else "",
+            "keys": ranges(part.keys),
+        }
+        for plan in targets
+        for part in plan.of(Destroy, Refile)
+    ]
+    deeds.sort(key=lambda deed: json.dumps(deed, sort_keys=True))
+    return json.dumps(deeds, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """`keep`, `refile`, `destroy`, `hold` or `review`."""
+    match verdict:
+        case Keep():
+            return "keep"
+        case Refile():
+            return "refile"
+        case Destroy():
+            return "destroy"
+        case Hold():
+            return "hold"
+        case Review():
+            return "review"
+
+
+def ranges(keys: Iterable[Key]) -> str:
+    """Keys as text: numbers as ranges (`1:500,600`), others as JSON. `keys_from` reads it back."""
+    keys = tuple(keys)
+    if keys and not isinstance(keys[0], int):
+        return json.dumps(keys, separators=(",", ":"), ensure_ascii=True)
+    numbers = sorted(key for key in keys if isinstance(key, int))
+    runs: list[str] = []
+    index = 0
+    while index < len(numbers):
+        first = last = numbers[index]
+        while index + 1 < len(numbers) and numbers[index + 1] == last + 1:
+            index += 1
+            last = numbers[index]
+        runs.append(str(first) if first == last else f"{first}:{last}")
+        index += 1
+    return ",".join(runs)
+
+
+def keys_from(text: str) -> tuple[Key, ...]:
+    """The keys that `ranges` wrote. Raises ValueError on anything else."""
+    if text.startswith("["):
+        keys = json.loads(text)
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise ValueError("not a list of keys")
+        return tuple(keys)
+    numbers: list[Key] = []
+    for run in text.split(",") if text else ():
+        first, _, last = run.partition(":")
+        numbers.extend(range(int(first), int(last or first) + 1))
+    return tuple(numbers)

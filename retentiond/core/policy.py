@@ -1,0 +1,71 @@
+"""One item, one verdict, one reason. The order of the questions is the policy.
+
+A hold always wins over a purge (P6). A date that cannot be believed is never old: a person must look,
+and the item counts as received when it was first seen. In an advisor's mailbox only what belongs to a
+helpline is judged at all (P3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from retentiond.core.model import Destroy, Hold, Item, Keep, Lot, Reason, Refile, Review, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A helpline's terms at one moment. All instants are aware.
+
+    What was received before `cutoff` is due; a date before `earliest` or after `latest` is not
+    believed. `zone` is the policy's, for days in reports.
+    """
+
+    cutoff: datetime
+    earliest: datetime
+    latest: datetime
+    zone: tzinfo
+
+    def believes(self, received: datetime | None) -> bool:
+        """Whether a date of receipt can be one."""
+        return received is not None and self.earliest <= received <= self.latest
+
+
+def judge(item: Item, terms: Terms) -> Verdict:
+    """The verdict on one item in a helpline's own mailbox."""
+    if item.is_held:
+        return Hold()
+    if item.received is None or not terms.believes(item.received):
+        if item.first_seen is not None and item.first_seen < terms.cutoff:
+            return Destroy(Reason.DUE_SINCE_SEEN)
+        return Review(Reason.UNDATED)
+    return Destroy(Reason.DUE) if item.received < terms.cutoff else Keep()
+
+
+def judge_lot(lot: Lot, terms: Terms) -> Verdict:
+    """The verdict on each item of a lot, of which only an upper bound of the date is known."""
+    if lot.is_held:
+        return Hold()
+    return Destroy(Reason.DUE) if lot.received_before <= terms.cutoff else Keep()
+
+
+def judge_stray(
+    item: Item, owners: frozenset[str], terms: dict[str, Terms], homes: frozenset[str]
+) -> Verdict:
+    """The verdict on one item in an advisor's folders.
+
+    `owners` are the helplines whose signs it bears, `homes` those that could be looked at. A held
+    stray goes home and stays held; an overdue one is destroyed where it lies.
+    """
+    if not owners:
+        return Keep(Reason.NOT_OURS)
+    if len(owners) > 1:
+        return Review(Reason.TWO_HELPLINES)
+    (home,) = owners
+    term = terms[home]
+    is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
+    if is_overdue and not item.is_held:
+        return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
+    if home not in homes:
+        return Keep(Reason.HOME_UNREACHABLE)
+    return Refile(home, is_held=item.is_held)
