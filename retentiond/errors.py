@@ -98,6 +98,7 @@ class Why(StrEnum):
     CERTIFICATE = "certificate"
     TLS = "tls"
     PASSWORD = "password"  # noqa: S105 — the name of a reason, not a secret
+    NO_SECRET = "no-secret"  # noqa: S105 — as above
     BUSY = "busy"
     LOCKED = "locked"
     PROTOCOL = "protocol"

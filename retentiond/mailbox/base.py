@@ -15,6 +15,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from retentiond.core.clock import ClockReading as ClockReading
 from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
 
 #: What one batch of messages may weigh while it is carried.
@@ -85,7 +86,9 @@ class Question:
     believed. With `ahead`, the census counts what was received before that instant as well.
     `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
     `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
-    `wants_days` (arming) asks whether a folder looks imported.
+    `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
+    helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
+    and those that name one of these in turn; then with all their Marks.
     """
 
     now: datetime
@@ -96,6 +99,7 @@ class Question:
     may_use_server_clock: bool = True
     wants_threads: bool = False
     wants_days: bool = False
+    replying_to: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +113,6 @@ class Abilities:
     is_conditional: bool
     tells_roles: bool
     tells_rights: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """What a server says of this machine's clock.
-
-    `agrees` is None where the server offers no exact way of asking; `newest` is the newest date of
-    receipt that was seen (aware), for the check that is used where nothing better confirms.
-    """
-
-    agrees: bool | None
-    newest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -213,6 +205,11 @@ class Mailbox(Protocol):
         """
         ...
 
+    def message_ids(self) -> Iterator[str]:
+        """The Message-ID of every message in a helpline's mailbox, angle brackets included; for the
+        search in advisors' folders alone (replies by thread). Never kept, never shown."""
+        ...
+
     def place(self, role: Role) -> Place:
         """The folder of this role as it stands now. Refused(role-unknown) where there is none."""
         ...
@@ -248,8 +245,10 @@ class Mailbox(Protocol):
         nothing was done. Date and flags are as with `add`."""
         ...
 
-    def destroy(self, place: Place, keys: Sequence[Key]) -> tuple[Outcome, ...]:
+    def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
         """Removes exactly these versions beyond what any user can recover, and nothing else.
+
+        `holds_win` is False for strays alone whose copy stands at home and is held there.
 
         Looks for holds immediately before (a hold set since the plan wins: HELD), and looks again
         after: DONE is said of what a fresh search no longer finds. Every key is answered for once:
@@ -265,6 +264,10 @@ class Mailbox(Protocol):
 
     def unmark(self, place: Place, keys: Sequence[Key]) -> None:
         """Clears a `\\Deleted` that an interrupted deed of ours left on what is now kept."""
+        ...
+
+    def hold(self, place: Place, keys: Sequence[Key]) -> None:
+        """Sets the sign of a hold: for a copy at home whose stray was held after it was copied."""
         ...
 
     def keeps_copies(self) -> bool | None:

@@ -1,0 +1,359 @@
+"""A mailbox in memory: the tests' ground, and the reference by which the others are measured.
+
+It has a server's manners: UIDs that are never reused within a UIDVALIDITY, a deed in two steps
+(`\\Deleted`, then expunge), other clients who act in between. `MemoryServer.on_effect` is called
+before and after each effect, so that a test can cut the power at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from retentiond.core.clock import ClockReading
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Key,
+    Kind,
+    Lot,
+    Marks,
+    Outcome,
+    Place,
+    Ref,
+    Result,
+    Role,
+)
+from retentiond.errors import Changed, Refused, Unreachable, Unsupported, Why
+from retentiond.mailbox.base import (
+    Abilities,
+    Copy,
+    Likeness,
+    Mailbox,
+    Marker,
+    Message,
+    Question,
+    Scope,
+    Standing,
+)
+from retentiond.mailbox.headers import likeness_of, marks_of
+
+_DELETED = "\\Deleted"
+
+
+@dataclass(slots=True)
+class Stored:
+    """A message as the server has it."""
+
+    content: bytes
+    received: datetime | None
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder as the server has it."""
+
+    role: Role = Role.OTHER
+    version: int = 1
+    next_uid: int = 1
+    messages: dict[int, Stored] = field(default_factory=dict)
+    is_destroyable: bool = True
+
+    def put(self, content: bytes, received: datetime | None, flags: Sequence[str] = ()) -> int:
+        """Stores a message and gives its UID."""
+        uid = self.next_uid
+        self.next_uid += 1
+        self.messages[uid] = Stored(content, received, frozenset(flags))
+        return uid
+
+
+@dataclass(slots=True)
+class MemoryServer:
+    """Mailboxes by name, each with its folders. `on_effect(what, is_done)` is called around effects.
+
+    `clock_offset` is how far the server's clock is ahead of the caller's; None: it cannot be asked.
+    """
+
+    mailboxes: dict[str, dict[str, Folder]] = field(default_factory=dict)
+    on_effect: Callable[[str, bool], None] = lambda what, is_done: None
+    unreachable: set[str] = field(default_factory=set)
+    destroys_exactly: bool = True
+    keeps_copies: bool = False
+    clock_offset: timedelta | None = timedelta(0)
+
+    def mailbox(self, name: str) -> dict[str, Folder]:
+        """The folders of a mailbox; a new one has the usual four."""
+        if name not in self.mailboxes:
+            self.mailboxes[name] = {
+                "INBOX": Folder(Role.INBOX),
+                "Sent": Folder(Role.SENT),
+                "Trash": Folder(Role.TRASH),
+                "Archive 2025": Folder(Role.OTHER),
+            }
+        return self.mailboxes[name]
+
+
+class MemoryMailbox:
+    """One target's mailbox on a MemoryServer."""
+
+    def __init__(self, server: MemoryServer, name: str, scope: Scope, marker: Marker) -> None:
+        self._server = server
+        self._name = name
+        self._scope = scope
+        self._marker = marker
+
+    @property
+    def target(self) -> str:
+        return self._scope.target
+
+    @property
+    def kind(self) -> Kind:
+        return self._scope.kind
+
+    def __enter__(self) -> Self:
+        if self._name in self._server.unreachable:
+            raise Unreachable(self.target, Why.NETWORK)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    def abilities(self) -> Abilities:
+        return Abilities("memory", self._server.destroys_exactly, True, True, True, True, True)
+
+    def clock(self, now: datetime) -> ClockReading:
+        offset = self._server.clock_offset
+        dates = [m.received for f in self._folders.values() for m in f.messages.values() if m.received]
+        agrees = None if offset is None or not dates else abs(offset) <= timedelta(minutes=5)
+        return ClockReading(agrees, max(dates, default=None))
+
+    def look(self, question: Question) -> Iterator[FolderView]:
+        if self.kind is Kind.ADVISOR:
+            yield from self._look_for_strays(question)
+            return
+        for name, folder in list(self._folders.items()):
+            if name not in self._scope.leave_out:
+                yield self._view(name, folder, question)
+
+    def _view(self, name: str, folder: Folder, question: Question) -> FolderView:
+        place = self._place(name, folder)
+        margin = timedelta(days=1)
+        sure: dict[bool, list[tuple[int, datetime]]] = {False: [], True: []}
+        items = []
+        for uid, stored in folder.messages.items():
+            is_held = self._is_held(name, stored)
+            received = stored.received
+            is_believable = received is not None and question.earliest <= received <= question.latest
+            if received is not None and is_believable and received < question.cutoff - margin:
+                sure[is_held].append((uid, received))
+            if question.wants_threads or not is_believable:
+                is_edge = True
+            else:
+                assert received is not None
+                is_edge = question.cutoff - margin <= received < question.cutoff + margin
+            if is_edge and not (received and is_believable and received < question.cutoff - margin):
+                marks = self._marks(stored) if question.wants_threads else Marks()
+                items.append(Item(Ref(place, uid), received, is_held, marks))
+        lots = tuple(
+            Lot(
+                place,
+                tuple(uid for uid, _ in found),
+                question.cutoff - margin,
+                is_held,
+                min(received for _, received in found).date(),
+                max(received for _, received in found).date(),
+            )
+            for is_held, found in sure.items()
+            if found
+        )
+        return FolderView(self._census(place, folder, question), lots, tuple(items))
+
+    def _census(self, place: Place, folder: Folder, question: Question) -> Census:
+        dates = [stored.received for stored in folder.messages.values() if stored.received]
+        ahead = sum(date < question.ahead for date in dates) if question.ahead else None
+        hindrance = None
+        if not self._server.destroys_exactly:
+            hindrance = Hindrance.NO_UIDPLUS
+        elif not folder.is_destroyable:
+            hindrance = Hindrance.NO_RIGHT
+        return Census(place, len(folder.messages), ahead, hindrance)
+
+    def _look_for_strays(self, question: Question) -> Iterator[FolderView]:
+        identities = {self._marker.address(identity) for identity in self._scope.identities}
+        wanted = [(*self._wanted(name),) for name in self._scope.look_in]
+        marked = {
+            (name, uid): self._marks(stored)
+            for name, folder in wanted
+            for uid, stored in folder.messages.items()
+        }
+        parents = {self._marker.message(message) for message in question.replying_to}
+        matched = {at for at, marks in marked.items() if identities & (marks.authors | marks.senders)}
+        while question.replying_to:
+            answers = {at for at, marks in marked.items() if parents & marks.parents} - matched
+            if not answers:
+                break
+            matched |= answers
+            parents |= {message for at in answers if (message := marked[at].message)}
+        for name, folder in wanted:
+            place = self._place(name, folder)
+            items = tuple(
+                Item(
+                    Ref(place, uid),
+                    stored.received,
+                    self._is_held(name, stored),
+                    marked[name, uid],
+                    len(stored.content),
+                )
+                for uid, stored in folder.messages.items()
+                if (name, uid) in matched
+            )
+            yield FolderView(Census(place, None), (), items)
+
+    def _wanted(self, wanted: str) -> tuple[str, Folder]:
+        for name, folder in self._folders.items():
+            if wanted in (name, folder.role.value):
+                return name, folder
+        raise Refused(self.target, Why.NO_FOLDER, wanted)
+
+    def message_ids(self) -> Iterator[str]:
+        for folder in self._folders.values():
+            for stored in folder.messages.values():
+                if message := likeness_of(stored.content, self._marker).hint:
+                    yield message
+
+    def place(self, role: Role) -> Place:
+        for name, folder in self._folders.items():
+            if folder.role is role:
+                return self._place(name, folder)
+        raise Refused(self.target, Why.ROLE_UNKNOWN, role.value)
+
+    def find(self, label: str) -> Place | None:
+        places = (self._place(name, folder) for name, folder in self._folders.items())
+        return next((place for place in places if place.folder == label), None)
+
+    def names(self) -> dict[str, str]:
+        return {self._place(name, folder).folder: name for name, folder in self._folders.items()}
+
+    # ── carrying ─────────────────────────────────────────────────────────────────────────────────
+
+    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+        folder = self._at(place)
+        for key in keys:
+            stored = folder.messages.get(int(key))
+            if stored is not None and stored.received is not None:
+                flags = stored.flags - {_DELETED, "\\Recent"}
+                yield Message(key, stored.content, stored.received, flags)
+
+    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+        wanted = {(likeness.message, likeness.size) for likeness in of}
+        name = self.names()[place.folder]
+        for uid, stored in list(self._at(place).messages.items()):
+            like = likeness_of(stored.content, self._marker)
+            if (like.message, like.size) in wanted and stored.received is not None:
+                yield Copy(
+                    uid,
+                    Message(uid, stored.content, stored.received, stored.flags).digest,
+                    stored.received,
+                    stored.flags,
+                    self._is_held(name, stored),
+                    _DELETED in stored.flags,
+                )
+
+    def add(self, place: Place, messages: Sequence[Message]) -> None:
+        folder = self._at(place)
+        self._server.on_effect("add", False)
+        for message in messages:
+            folder.put(message.content, message.received, tuple(message.flags))
+        self._server.on_effect("add", True)
+
+    def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
+        return False
+
+    # ── destroying ───────────────────────────────────────────────────────────────────────────────
+
+    def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
+        folder = self._at(place)
+        if not self._server.destroys_exactly:
+            raise Unsupported(self.target, Why.NO_UIDPLUS, place.folder)
+        if not folder.is_destroyable:
+            raise Refused(self.target, Why.NO_RIGHT, place.folder)
+        name = self.names()[place.folder]
+        self._server.on_effect("look for holds", False)
+        here = [key for key in keys if key in folder.messages]
+        held = [key for key in here if holds_win and self._is_held(name, folder.messages[int(key)])]
+        doomed = [key for key in here if key not in set(held)]
+        self._server.on_effect("mark deleted", False)
+        for key in doomed:
+            folder.messages[int(key)].flags |= {_DELETED}
+        self._server.on_effect("expunge", False)
+        for key in doomed:
+            del folder.messages[int(key)]
+        self._server.on_effect("expunge", True)
+        gone = [key for key in keys if key not in set(here)]
+        results = ((Result.DONE, doomed), (Result.HELD, held), (Result.GONE_ALREADY, gone))
+        return tuple(Outcome(place, result, tuple(found)) for result, found in results if found)
+
+    def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
+        name = self.names()[place.folder]
+        messages = self._at(place).messages
+        present = tuple(key for key in keys if key in messages)
+        return Standing(
+            present,
+            tuple(key for key in present if self._is_held(name, messages[int(key)])),
+            tuple(key for key in present if _DELETED in messages[int(key)].flags),
+        )
+
+    def unmark(self, place: Place, keys: Sequence[Key]) -> None:
+        for key in keys:
+            if (stored := self._at(place).messages.get(int(key))) is not None:
+                stored.flags -= {_DELETED}
+
+    def hold(self, place: Place, keys: Sequence[Key]) -> None:
+        self._server.on_effect("hold", False)
+        for key in keys:
+            self._at(place).messages[int(key)].flags |= {self._scope.hold_keyword}
+        self._server.on_effect("hold", True)
+
+    def keeps_copies(self) -> bool | None:
+        return self._server.keeps_copies
+
+    # ── the server's side ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _folders(self) -> dict[str, Folder]:
+        return self._server.mailbox(self._name)
+
+    def _place(self, name: str, folder: Folder) -> Place:
+        role = Role.HOLD if name == self._scope.hold_folder else folder.role
+        same = [other for other in self._folders.values() if other.role is folder.role]
+        has_label = role is Role.HOLD or (role is not Role.OTHER and len(same) == 1)
+        label = role.value if has_label else self._marker.folder(self.target, name)
+        return Place(self.target, label, role, folder.version)
+
+    def _at(self, place: Place) -> Folder:
+        for name, folder in self._folders.items():
+            found = self._place(name, folder)
+            if found.folder == place.folder:
+                if found.version != place.version:
+                    raise Changed(self.target, Why.NEW_VERSION, place.folder)
+                return folder
+        raise Changed(self.target, Why.NO_FOLDER, place.folder)
+
+    def _is_held(self, name: str, stored: Stored) -> bool:
+        return name == self._scope.hold_folder or self._scope.hold_keyword in stored.flags
+
+    def _marks(self, stored: Stored) -> Marks:
+        return marks_of(stored.content, self._marker)

@@ -1,0 +1,99 @@
+"""A mailbox that cannot be changed: what could, raises. Every audit runs through it (law 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import NoReturn, Self
+
+from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.errors import Refused, Why
+from retentiond.mailbox.base import (
+    Abilities,
+    ClockReading,
+    Copy,
+    Likeness,
+    Mailbox,
+    Message,
+    Question,
+    Standing,
+)
+
+
+class ReadOnly:
+    """Wraps a mailbox: verbs that look pass through, verbs that change raise Refused(audit)."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    @property
+    def target(self) -> str:
+        return self._mailbox.target
+
+    @property
+    def kind(self) -> Kind:
+        return self._mailbox.kind
+
+    def __enter__(self) -> Self:
+        self._mailbox.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._mailbox.__exit__(exc_type, exc, traceback)
+
+    def abilities(self) -> Abilities:
+        return self._mailbox.abilities()
+
+    def clock(self, now: datetime) -> ClockReading:
+        return self._mailbox.clock(now)
+
+    def look(self, question: Question) -> Iterator[FolderView]:
+        return self._mailbox.look(question)
+
+    def message_ids(self) -> Iterator[str]:
+        return self._mailbox.message_ids()
+
+    def place(self, role: Role) -> Place:
+        return self._mailbox.place(role)
+
+    def find(self, label: str) -> Place | None:
+        return self._mailbox.find(label)
+
+    def names(self) -> dict[str, str]:
+        return self._mailbox.names()
+
+    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+        return self._mailbox.fetch(place, keys)
+
+    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+        return self._mailbox.copies(place, of)
+
+    def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
+        return self._mailbox.stand(place, keys)
+
+    def add(self, place: Place, messages: Sequence[Message]) -> NoReturn:
+        self._refuse()
+
+    def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> NoReturn:
+        self._refuse()
+
+    def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
+        self._refuse()
+
+    def hold(self, place: Place, keys: Sequence[Key]) -> NoReturn:
+        self._refuse()
+
+    def unmark(self, place: Place, keys: Sequence[Key]) -> NoReturn:
+        self._refuse()
+
+    def keeps_copies(self) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise Refused(self.target, Why.AUDIT)

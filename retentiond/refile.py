@@ -1,0 +1,285 @@
+"""See that a reply stands in the helpline's Sent Items, then destroy the stray; never the other order.
+
+The same rule every time: count, by content, the copies that will stay at home; add until there are as
+many as the advisor's mailbox holds; count again; only then remove. Running it twice changes nothing,
+so it needs no memory of where it stopped (P3; disaster 1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from retentiond.core.model import (
+    Intent,
+    Item,
+    Key,
+    Outcome,
+    Phase,
+    Place,
+    Reason,
+    Result,
+    Role,
+    StrayMark,
+)
+from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
+from retentiond.mailbox.base import (
+    CARRY_BYTES,
+    CARRY_MESSAGES,
+    Copy,
+    Likeness,
+    Mailbox,
+    Marker,
+    Message,
+)
+from retentiond.mailbox.headers import likeness_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A helpline's reply in an advisor's folder."""
+
+    item: Item
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A stray as it was fetched."""
+
+    place: Place
+    message: Message
+    is_held: bool
+    likeness: Likeness
+    digest: bytes
+
+
+class Diary(Protocol):
+    """Where the steps are written down before they are taken."""
+
+    @property
+    def marker(self) -> Marker: ...
+
+    def intend(self, intent: Intent) -> Intent: ...
+
+    def advance(self, intent: Intent) -> None: ...
+
+    def enter(self, intent: Intent, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]: ...
+
+
+def batches(strays: Iterable[Stray]) -> Iterator[list[Stray]]:
+    """Strays in batches of bounded number and weight; those alike are never split."""
+    groups: dict[tuple[bytes, int], list[Stray]] = {}
+    for stray in strays:
+        groups.setdefault((stray.item.marks.message or b"", stray.item.size), []).append(stray)
+    batch: list[Stray] = []
+    weight = 0
+    for (_, size), group in groups.items():
+        heavier = size * len(group)
+        if batch and (len(batch) + len(group) > CARRY_MESSAGES or weight + heavier > CARRY_BYTES):
+            yield batch
+            batch, weight = [], 0
+        batch.extend(group)
+        weight += heavier
+    if batch:
+        yield batch
+
+
+def bring_home(
+    source: Mailbox, home: Mailbox, batch: Sequence[Stray], cutoff: datetime, diary: Diary
+) -> Iterator[Outcome]:
+    """Brings one batch home and removes the strays; yields an outcome for every one of them.
+
+    Raises Unreachable with the intents open where a connection broke: look again next time.
+    """
+    found, gone = _fetched(source, batch, diary.marker)
+    sent = home.place(Role.SENT)
+    intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
+    try:
+        short = _see_them_stand(source, home, sent, found, cutoff)
+    except Unreachable:
+        raise
+    except MailboxError as error:
+        for intent in intents:
+            failed = Outcome(intent.place, Result.FAILED, intent.keys, why=error.why.value)
+            yield from diary.enter(intent, (failed,))
+        return
+    for intent in intents:
+        yield from _remove(source, intent, found, gone, short, diary)
+
+
+def _fetched(
+    source: Mailbox, batch: Sequence[Stray], marker: Marker
+) -> tuple[list[_Found], frozenset[tuple[Place, Key]]]:
+    """The strays' content, and those that are gone by now."""
+    by_place: dict[Place, dict[Key, bool]] = {}
+    for stray in batch:
+        by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray.is_held
+    found = [
+        _Found(place, message, keys[message.key], likeness_of(message.content, marker), message.digest)
+        for place, keys in by_place.items()
+        for message in source.fetch(place, tuple(keys))
+    ]
+    here = {(each.place, each.message.key) for each in found}
+    there = {(place, key) for place, keys in by_place.items() for key in keys}
+    return found, frozenset(there - here)
+
+
+def _intents(batch: Sequence[Stray], found: Sequence[_Found], home: str, marker: Marker) -> Iterator[Intent]:
+    """One intent for each folder in which strays of this batch lie."""
+    places = {stray.item.ref.place: None for stray in batch}
+    for place in places:
+        strays = tuple(
+            StrayMark(
+                each.message.key,
+                each.likeness.message,
+                each.likeness.size,
+                marker.mark("content", each.digest),
+            )
+            for each in found
+            if each.place == place
+        )
+        items = [stray.item for stray in batch if stray.item.ref.place == place]
+        days = _days(items)
+        keys = tuple(item.ref.key for item in items)
+        yield Intent(place, Phase.ADDING, keys, home, Reason.ASTRAY, *days, home=home, strays=strays)
+
+
+def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
+    days = [item.received.date() for item in items if item.received is not None]
+    return min(days, default=None), max(days, default=None)
+
+
+def _see_them_stand(
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], cutoff: datetime
+) -> frozenset[bytes]:
+    """Sees to it that home holds what is needed; gives the digests of which it still does not."""
+    needed = Counter(each.digest for each in found)
+    needed_held = Counter(each.digest for each in found if each.is_held)
+    copies = _staying(home, sent, found, cutoff)
+    missing = _missing(found, copies, needed)
+    if missing:
+        _carry(source, home, sent, missing)
+        copies = _staying(home, sent, found, cutoff)
+    if needed_held:
+        copies = _hold_as_needed(home, sent, found, copies, needed_held, cutoff)
+    standing = Counter(copy.digest for copy in copies)
+    held = Counter(copy.digest for copy in copies if copy.is_held)
+    return frozenset(
+        digest for digest in needed if standing[digest] < needed[digest] or held[digest] < needed_held[digest]
+    )
+
+
+def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], cutoff: datetime) -> list[Copy]:
+    """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
+    digests = {each.digest for each in found}
+    return [
+        copy
+        for copy in home.copies(sent, [each.likeness for each in found])
+        if copy.digest in digests and not copy.is_marked_deleted and (copy.is_held or copy.received >= cutoff)
+    ]
+
+
+def _missing(found: Sequence[_Found], copies: Sequence[Copy], needed: Counter[bytes]) -> list[_Found]:
+    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first."""
+    short = needed - Counter(copy.digest for copy in copies)
+    missing = []
+    for each in sorted(found, key=lambda each: not each.is_held):
+        if short[each.digest] > 0:
+            short[each.digest] -= 1
+            missing.append(each)
+    return missing
+
+
+def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found]) -> None:
+    """Copies on the server where one login reaches both ends, else stores the messages at home."""
+    by_place: dict[Place, list[Key]] = {}
+    for each in missing:
+        by_place.setdefault(each.place, []).append(each.message.key)
+    uncopied = {place for place, keys in by_place.items() if not source.copy(place, keys, home, sent)}
+    messages = [each.message for each in missing if each.place in uncopied]
+    load: list[Message] = []
+    weight = 0
+    for message in messages:
+        if load and (len(load) == CARRY_MESSAGES or weight + len(message.content) > CARRY_BYTES):
+            home.add(sent, load)
+            load, weight = [], 0
+        load.append(message)
+        weight += len(message.content)
+    if load:
+        home.add(sent, load)
+
+
+def _hold_as_needed(
+    home: Mailbox,
+    sent: Place,
+    found: Sequence[_Found],
+    copies: list[Copy],
+    needed: Counter[bytes],
+    cutoff: datetime,
+) -> list[Copy]:
+    """A stray that was held after its copy went home: the copy is held too, not doubled (P6)."""
+    short = needed - Counter(copy.digest for copy in copies if copy.is_held)
+    late: list[Key] = []
+    for copy in copies:
+        if not copy.is_held and short[copy.digest] > 0:
+            short[copy.digest] -= 1
+            late.append(copy.key)
+    if not late:
+        return copies
+    home.hold(sent, late)
+    return _staying(home, sent, found, cutoff)
+
+
+def _remove(
+    source: Mailbox,
+    intent: Intent,
+    found: Sequence[_Found],
+    gone: frozenset[tuple[Place, Key]],
+    short: frozenset[bytes],
+    diary: Diary,
+) -> Iterator[Outcome]:
+    """Destroys the strays of one folder whose copies were seen at home."""
+    here = [each for each in found if each.place == intent.place]
+    ready = [each for each in here if each.digest not in short]
+    outcomes = [
+        Outcome(
+            intent.place, Result.GONE_ALREADY, tuple(k for k in intent.keys if (intent.place, k) in gone)
+        ),
+        Outcome(
+            intent.place,
+            Result.FAILED,
+            tuple(each.message.key for each in here if each.digest in short),
+            why="copy-not-seen",
+        ),
+    ]
+    if ready:
+        diary.advance(intent)
+        try:
+            for holds_win in (True, False):
+                keys = tuple(each.message.key for each in ready if each.is_held is not holds_win)
+                if keys:
+                    outcomes.extend(source.destroy(intent.place, keys, holds_win=holds_win))
+        except Unreachable:
+            raise
+        except (Changed, MailboxError) as error:
+            done = {key for outcome in outcomes for key in outcome.keys}
+            left = tuple(each.message.key for each in ready if each.message.key not in done)
+            result = Result.CHANGED if isinstance(error, Changed) else Result.FAILED
+            outcomes.append(Outcome(intent.place, result, left, why=error.why.value))
+    yield from diary.enter(intent, outcomes)
+
+
+def check_not_lost(intent: Intent, gone: frozenset[Key], home: Mailbox, marker: Marker) -> None:
+    """After a crash: what was being removed and is gone must stand at home. Raises StrayLost."""
+    missing = [stray for stray in intent.strays if stray.key in gone]
+    needed = Counter(stray.content for stray in missing)
+    likenesses = [Likeness(stray.message, stray.size) for stray in missing]
+    copies = home.copies(home.place(Role.SENT), likenesses)
+    standing = Counter(marker.mark("content", copy.digest) for copy in copies)
+    lost = needed - standing
+    if lost:
+        raise StrayLost(intent.place.target, lost.total())
