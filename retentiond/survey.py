@@ -59,16 +59,15 @@ def _since(started: float) -> timedelta:
     return timedelta(seconds=time.monotonic() - started)
 
 
-def undated(snapshot: Snapshot, question: Question) -> list[Item]:
-    """The helplines' items without a believable date: they count from when they were first seen."""
-    return [
-        item
-        for view in snapshot.views
-        if view.kind is Kind.HELPLINE
-        for folder in view.folders
-        for item in folder.items
-        if item.received is None or not question.earliest <= item.received <= question.latest
-    ]
+def undated(snapshot: Snapshot, question: Question) -> dict[str, list[Item]]:
+    """By helpline, the items without a believable date: they count from when they were first seen."""
+    found: dict[str, list[Item]] = {}
+    for view in snapshot.views:
+        for folder in view.folders if view.kind is Kind.HELPLINE else ():
+            for item in folder.items:
+                if item.received is None or not question.earliest <= item.received <= question.latest:
+                    found.setdefault(view.target, []).append(item)
+    return found
 
 
 def item_mark(marker: Marker, item: Item) -> bytes:

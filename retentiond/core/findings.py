@@ -149,8 +149,8 @@ def _broken(broken: Broken) -> Finding:
             return Finding(target, Cause.UNARMED, due + astray, numbers=(due, astray))
         case Unforeseen(target, planned, foreseen, limit):
             return Finding(target, Cause.UNFORESEEN, planned, numbers=(planned, foreseen, limit))
-        case TooManyStrays(target, planned, shown, limit):
-            return Finding(target, Cause.TOO_MANY_STRAYS, planned, numbers=(planned, shown, limit))
+        case TooManyStrays(target, planned, foreseen, limit):
+            return Finding(target, Cause.TOO_MANY_STRAYS, planned, numbers=(planned, foreseen, limit))
         case HomeUnarmed(target, home, count):
             return Finding(target, Cause.HOME_UNARMED, count, detail=home)
 

@@ -19,16 +19,12 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the book says of a target, beside its rules of today.
-
-    `refiled_since` counts the strays brought home since the target was armed.
-    """
+    """What the book says of a target, beside its rules of today."""
 
     rules: str
     period: Period
     arming: Arming | None = None
     forecast: Forecast | None = None
-    refiled_since: int = 0
 
     @property
     def is_armed(self) -> bool:
@@ -39,7 +35,7 @@ class Standing:
 
     @property
     def foreseen(self) -> int:
-        """How many items may be destroyed without surprise."""
+        """How many items may leave this target without surprise."""
         if self.forecast is None:
             return 0
         return max(0, self.forecast.count - self.forecast.destroyed_since)
@@ -66,11 +62,11 @@ class Unforeseen:
 
 @dataclass(frozen=True, slots=True)
 class TooManyStrays:
-    """More replies are astray in one advisor's folders than arming showed."""
+    """More replies are astray in one advisor's folders than arming, or the last sweep, showed."""
 
     target: str
     planned: int
-    shown: int
+    foreseen: int
     limit: int
 
 
@@ -111,9 +107,8 @@ def approve(
     broken: list[Broken] = []
     if plan.due > standing.foreseen + limits.unforeseen:
         broken.append(Unforeseen(plan.target, plan.due, standing.foreseen, limits.unforeseen))
-    shown = max(0, (standing.arming.strays if standing.arming else 0) - standing.refiled_since)
-    if plan.astray > shown + limits.strays:
-        broken.append(TooManyStrays(plan.target, plan.astray, shown, limits.strays))
+    if plan.astray > standing.foreseen + limits.strays:
+        broken.append(TooManyStrays(plan.target, plan.astray, standing.foreseen, limits.strays))
     return tuple(broken) if broken else _approved(plan, plan.of(Destroy, Refile), standings)
 
 

@@ -87,9 +87,10 @@ class TargetPlan:
 
     @property
     def ahead(self) -> int:
-        """How many will be due by the day that the question named; what is due now included."""
+        """The forecast: how many will be due by the day that the question named, what is due now
+        included; of an advisor's mailbox what is astray there now."""
         if self.kind is Kind.ADVISOR:
-            return self.due
+            return self.due + self.astray
         return sum(census.ahead or 0 for census in self.censuses)
 
     @property

@@ -161,12 +161,9 @@ def test_what_is_due_where_nothing_can_be_destroyed_is_a_finding() -> None:
 # ── the fuse ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def armed(
-    number: int = 0, forecast: int = 0, destroyed: int = 0, strays: int = 0, **more: object
-) -> Standing:
-    arming = Arming("rules", "6 months", number, strays, forecast, NOW, "uid 0", None)
-    count = Forecast(forecast, NOW, destroyed)
-    return Standing("rules", Period(months=6), arming, count, **more)  # type: ignore[arg-type]
+def armed(forecast: int = 0, destroyed: int = 0) -> Standing:
+    arming = Arming("rules", "6 months", forecast, 0, forecast, NOW, "uid 0", None)
+    return Standing("rules", Period(months=6), arming, Forecast(forecast, NOW, destroyed))
 
 
 def due(number: int) -> TargetPlan:
@@ -177,7 +174,7 @@ def due(number: int) -> TargetPlan:
 def test_more_than_the_forecast_and_the_margin_stops_the_target(
     planned: int, forecast: int, destroyed: int, margin: int
 ) -> None:
-    verdict = approve(due(planned), {"line": armed(0, forecast, destroyed)}, Limits(unforeseen=margin))
+    verdict = approve(due(planned), {"line": armed(forecast, destroyed)}, Limits(unforeseen=margin))
     is_foreseen = planned <= max(0, forecast - destroyed) + margin
     assert isinstance(verdict, Approved) is is_foreseen
     if not isinstance(verdict, Approved):
@@ -212,8 +209,9 @@ def test_too_many_strays_stop_the_advisor_unless_arming_showed_them() -> None:
     standings = {"line": armed(), "ana": armed()}
     (broken,) = of_fuse(approve(plan, standings, Limits(strays=100)))  # type: ignore[arg-type]
     assert (broken.cause, broken.numbers) == (Cause.TOO_MANY_STRAYS, (151, 0, 100))
-    assert isinstance(approve(plan, standings | {"ana": armed(strays=51)}, Limits(strays=100)), Approved)
-    later = standings | {"ana": armed(strays=51, refiled_since=51)}
+    shown = standings | {"ana": armed(forecast=51)}
+    assert isinstance(approve(plan, shown, Limits(strays=100)), Approved)
+    later = standings | {"ana": armed(forecast=51, destroyed=51)}
     assert not isinstance(approve(plan, later, Limits(strays=100)), Approved)
 
 

@@ -1,0 +1,48 @@
+"""TOML becomes a frozen Config, or one error that lists every fault with its place.
+
+The rest of the house sees the dataclasses of `settings.py` only. pydantic is imported when a
+configuration is loaded, not when this package is.
+"""
+
+from retentiond.config.load import DEFAULT_PATH, VARIABLE, find, json_schema, load
+from retentiond.config.secrets import read_secret, read_secret_bytes, too_open
+from retentiond.config.settings import (
+    AdvisorSettings,
+    Config,
+    HelplineSettings,
+    ImapAccount,
+    LedgerSettings,
+    Login,
+    LogSettings,
+    Policy,
+    SecretReference,
+    Source,
+    TargetSettings,
+    Tls,
+)
+from retentiond.config.show import example, shown
+
+__all__ = [
+    "DEFAULT_PATH",
+    "VARIABLE",
+    "AdvisorSettings",
+    "Config",
+    "HelplineSettings",
+    "ImapAccount",
+    "LedgerSettings",
+    "LogSettings",
+    "Login",
+    "Policy",
+    "SecretReference",
+    "Source",
+    "TargetSettings",
+    "Tls",
+    "example",
+    "find",
+    "json_schema",
+    "load",
+    "read_secret",
+    "read_secret_bytes",
+    "shown",
+    "too_open",
+]

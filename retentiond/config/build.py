@@ -1,0 +1,119 @@
+"""Tables that agree become the house's own values; defaults that depend on another table are settled here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from retentiond.config import tables
+from retentiond.config.settings import (
+    AdvisorSettings,
+    Config,
+    HelplineSettings,
+    ImapAccount,
+    LedgerSettings,
+    Login,
+    LogSettings,
+    Policy,
+    SecretReference,
+    Source,
+    Tls,
+)
+from retentiond.core.model import Limits, Role
+from retentiond.core.period import Period
+
+STATE_DIRECTORY: Final = "/var/lib/retentiond"
+_PORTS: Final = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
+
+
+def built(path: Path, table: tables.ConfigTable) -> Config:
+    """The configuration in force."""
+    accounts = {name: _account(name, account) for name, account in table.account.items()}
+    policy = Policy(
+        period=Period.parse(table.policy.period),
+        zone=ZoneInfo(table.policy.zone),
+        approvers=table.policy.approvers,
+        by_thread=table.policy.by_thread,
+    )
+    return Config(
+        path=path,
+        policy=policy,
+        ledger=_ledger(table.ledger),
+        limits=Limits(table.limits.unforeseen, table.limits.strays, table.limits.forecast_days),
+        log=LogSettings(table.log.level, table.log.format),
+        accounts=MappingProxyType(accounts),
+        helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
+        advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
+    )
+
+
+def _ledger(table: tables.LedgerTable) -> LedgerSettings:
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    directory = Path(table.directory or given or STATE_DIRECTORY)
+    key = SecretReference("ledger", Source.FILE, str(directory / "ledger.key"))
+    if table.key is not None:
+        key = _reference("ledger", table.key)
+    return LedgerSettings(directory, key, Period.parse(table.marks_kept))
+
+
+def _reference(owner: str, table: tables.SecretTable) -> SecretReference:
+    if table.command is not None:
+        return SecretReference(owner, Source.COMMAND, table.command[0], tuple(table.command[1:]))
+    places = {Source.CREDENTIAL: table.credential, Source.FILE: table.file, Source.ENV: table.env}
+    source, place = next((source, place) for source, place in places.items() if place is not None)
+    return SecretReference(owner, source, place)
+
+
+def _account(name: str, table: tables.ImapTable) -> ImapAccount:
+    tls = Tls(table.tls)
+    return ImapAccount(
+        name=name,
+        host=table.host,
+        port=table.port or _PORTS[tls],
+        tls=tls,
+        ca_file=Path(table.ca_file) if table.ca_file else None,
+        user=table.user,
+        login=Login(table.login),
+        master_separator=table.master_separator or "*",
+        shared_prefix=table.shared_prefix,
+        secret=_reference(name, table.secret),
+        timeout=table.timeout,
+        server_keeps=Period.parse(table.server_keeps) if table.server_keeps else None,
+        roles=_roles(table.roles),
+    )
+
+
+def _roles(table: tables.RolesTable, account: ImapAccount | None = None) -> Mapping[Role, str]:
+    own = {Role(role): str(name) for role, name in table if name is not None}
+    return MappingProxyType({**(account.roles if account else {}), **own})
+
+
+def _helpline(table: tables.HelplineTable, policy: Policy, account: ImapAccount) -> HelplineSettings:
+    return HelplineSettings(
+        name=table.name,
+        account=table.account,
+        mailbox=table.mailbox,
+        identities=tuple(table.identities),
+        period=Period.parse(table.period) if table.period else policy.period,
+        leave_out=frozenset(table.leave_out),
+        named_folders=frozenset(table.named_folders),
+        hold_keyword=table.hold_keyword,
+        hold_folder=table.hold_folder,
+        roles=_roles(table.roles, account),
+    )
+
+
+def _advisor(table: tables.AdvisorTable, account: ImapAccount) -> AdvisorSettings:
+    return AdvisorSettings(
+        name=table.name,
+        account=table.account,
+        mailbox=table.mailbox,
+        folders=tuple(table.folders),
+        hold_keyword=table.hold_keyword,
+        roles=_roles(table.roles, account),
+        told=table.told,
+    )

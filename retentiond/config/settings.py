@@ -1,0 +1,190 @@
+"""The configuration as the house sees it: frozen values, already checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from retentiond.core.model import Kind, Limits, Role
+from retentiond.core.period import Period
+from retentiond.errors import UnknownTarget
+
+
+class Source(StrEnum):
+    """Where a secret may be kept."""
+
+    CREDENTIAL = "credential"
+    FILE = "file"
+    ENV = "env"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is kept; never the secret. `read_secret` fetches it when it is needed.
+
+    `place` is a credential's name, an absolute path, a variable's name or a program; `arguments` are
+    the program's. `owner` is the account whose secret it is, or "ledger".
+    """
+
+    owner: str
+    source: Source
+    place: str
+    arguments: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """For people: where the secret is. A command's arguments are left out, they might tell."""
+        return f"{self.source} {self.place}"
+
+
+class Tls(StrEnum):
+    """How the connection is protected. There is no third way."""
+
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+
+
+class Login(StrEnum):
+    """As whom an account opens its mailboxes."""
+
+    DIRECT = "direct"
+    MASTER = "master"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class ImapAccount:
+    """How to reach an IMAP server. `timeout` is in seconds.
+
+    `server_keeps` is what the operator declares: so long the server keeps what was removed. `roles`
+    names folders whose role the server does not tell.
+    """
+
+    name: str
+    host: str
+    port: int
+    tls: Tls
+    ca_file: Path | None
+    user: str | None
+    login: Login
+    master_separator: str
+    shared_prefix: str | None
+    secret: SecretReference
+    timeout: int
+    server_keeps: Period | None
+    roles: Mapping[Role, str]
+
+    kind: ClassVar[str] = "imap"
+
+    def login_name(self, mailbox: str) -> str:
+        """The name with which to log in in order to reach `mailbox`."""
+        match self.login:
+            case Login.MASTER:
+                return f"{mailbox}{self.master_separator}{self.user}"
+            case Login.DIRECT:
+                return self.user or mailbox
+            case Login.SHARED:
+                return self.user or ""
+
+    def prefix(self, mailbox: str) -> str | None:
+        """The folder below which `mailbox` lies (login "shared"); None where it is the login's own."""
+        return None if self.shared_prefix is None else self.shared_prefix.replace("{mailbox}", mailbox)
+
+
+@dataclass(frozen=True, slots=True)
+class HelplineSettings:
+    """A helpline's shared mailbox. `period` and `roles` are those in force, defaults included."""
+
+    name: str
+    account: str
+    mailbox: str
+    identities: tuple[str, ...]
+    period: Period
+    leave_out: frozenset[str]
+    named_folders: frozenset[str]
+    hold_keyword: str
+    hold_folder: str | None
+    roles: Mapping[Role, str]
+
+    kind: ClassVar[Kind] = Kind.HELPLINE
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisorSettings:
+    """An advisor's personal mailbox. `folders` are roles or folder names; `told` is the day since
+    which the advisors have known of the sweep."""
+
+    name: str
+    account: str
+    mailbox: str
+    folders: tuple[str, ...]
+    hold_keyword: str
+    roles: Mapping[Role, str]
+    told: date | None
+
+    kind: ClassVar[Kind] = Kind.ADVISOR
+
+
+TargetSettings: TypeAlias = HelplineSettings | AdvisorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What was promised (P1) and how it is read."""
+
+    period: Period
+    zone: ZoneInfo
+    approvers: int
+    by_thread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Where the book lies, its key, and for how long marks are kept outside its chain."""
+
+    directory: Path
+    key: SecretReference
+    marks_kept: Period
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """`level` is debug, info, warning or error; `format` is auto, json or console."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["auto", "json", "console"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration in force. `path` is the file that it was read from."""
+
+    path: Path
+    policy: Policy
+    ledger: LedgerSettings
+    limits: Limits
+    log: LogSettings
+    accounts: Mapping[str, ImapAccount]
+    helplines: tuple[HelplineSettings, ...]
+    advisors: tuple[AdvisorSettings, ...]
+
+    def targets(self) -> Iterator[TargetSettings]:
+        """Every helpline, then every advisor, in the order of the file."""
+        yield from self.helplines
+        yield from self.advisors
+
+    def target(self, name: str) -> TargetSettings:
+        """The target of this name. Raises UnknownTarget."""
+        for target in self.targets():
+            if target.name == name:
+                return target
+        raise UnknownTarget(name, tuple(target.name for target in self.targets()))
+
+    def account_of(self, target: TargetSettings) -> ImapAccount:
+        """The account through which `target` is reached."""
+        return self.accounts[target.account]

@@ -1,0 +1,131 @@
+"""The configuration in force as text, defaults included; of a secret only where it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import Enum
+from pathlib import Path
+
+from retentiond.config.settings import AdvisorSettings, Config, HelplineSettings, ImapAccount, SecretReference
+from retentiond.core.model import Role
+from retentiond.core.period import Period
+
+
+_EXAMPLE = "retentiond.example.toml"
+
+
+def example() -> str:
+    """The complete, commented example: beside this module where it is installed, else in `config/`."""
+    here = Path(__file__).parent
+    installed = here / _EXAMPLE
+    return (installed if installed.exists() else here.parents[1] / "config" / _EXAMPLE).read_text("utf-8")
+
+
+def shown(config: Config) -> str:
+    """TOML-like text for people. Names mailboxes, so it is for the administrator's own screen."""
+    tables = [
+        _table(
+            "[policy]",
+            period=config.policy.period,
+            zone=config.policy.zone.key,
+            approvers=config.policy.approvers,
+            by_thread=config.policy.by_thread,
+        ),
+        _table(
+            "[ledger]",
+            directory=config.ledger.directory,
+            key=config.ledger.key,
+            marks_kept=config.ledger.marks_kept,
+        ),
+        _table(
+            "[limits]",
+            unforeseen=config.limits.unforeseen,
+            strays=config.limits.strays,
+            forecast_days=config.limits.forecast_days,
+        ),
+        _table("[log]", level=config.log.level, format=config.log.format),
+        *map(_account, config.accounts.values()),
+        *map(_helpline, config.helplines),
+        *map(_advisor, config.advisors),
+    ]
+    return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
+
+
+def _account(account: ImapAccount) -> str:
+    return _table(
+        f"[account.{account.name}]",
+        kind=account.kind,
+        host=account.host,
+        port=account.port,
+        tls=account.tls,
+        ca_file=account.ca_file,
+        login=account.login,
+        user=account.user,
+        master_separator=account.master_separator if account.login == "master" else None,
+        shared_prefix=account.shared_prefix,
+        secret=account.secret,
+        timeout=f"{account.timeout} seconds",
+        server_keeps=account.server_keeps,
+        roles=account.roles,
+    )
+
+
+def _helpline(helpline: HelplineSettings) -> str:
+    return _table(
+        "[[helpline]]",
+        name=helpline.name,
+        account=helpline.account,
+        mailbox=helpline.mailbox,
+        identities=helpline.identities,
+        period=helpline.period,
+        leave_out=sorted(helpline.leave_out),
+        named_folders=sorted(helpline.named_folders),
+        hold_keyword=helpline.hold_keyword,
+        hold_folder=helpline.hold_folder,
+        roles=helpline.roles,
+    )
+
+
+def _advisor(advisor: AdvisorSettings) -> str:
+    return _table(
+        "[[advisor]]",
+        name=advisor.name,
+        account=advisor.account,
+        mailbox=advisor.mailbox,
+        folders=advisor.folders,
+        hold_keyword=advisor.hold_keyword,
+        told=advisor.told,
+        roles=advisor.roles,
+    )
+
+
+def _table(header: str, **values: object) -> str:
+    lines = [f"{key} = {_value(value)}" for key, value in values.items() if value is not None]
+    return "\n".join([header, *lines])
+
+
+def _value(value: object) -> str:
+    match value:
+        case SecretReference(source=source, place=place, arguments=arguments):
+            # A command's arguments are not shown: one of them might be a token.
+            command = [place, "…"] if arguments else [place]
+            return f"{{ {source} = {_value(command if source == 'command' else place)} }}"
+        case Mapping():
+            inside = ", ".join(f"{Role(role)} = {_value(name)}" for role, name in value.items())
+            return f"{{ {inside} }}" if inside else "{}"
+        case bool() | int():
+            return str(value).lower()
+        case date():
+            return value.isoformat()
+        case Enum():
+            return _value(value.value)
+        case Period() | Path():
+            return _value(str(value))
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case Iterable():
+            return f"[{', '.join(map(_value, value))}]"
+        case _:
+            raise TypeError(type(value).__name__)

@@ -1,0 +1,265 @@
+"""The shape of the TOML file, and nothing else: what one table may hold. The JSON Schema comes from here.
+
+A value stays as it was written; `build.py` turns it into the house's own. What concerns two tables at
+once is in `agreement.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from retentiond.config import words
+
+#: The kinds of account that exist.
+KINDS = ("imap",)
+
+# What an editor can check; `words.py` decides.
+_ALIAS = "^[a-z0-9][a-z0-9-]{0,31}$"
+_PERIOD = "^[0-9]{1,4} (day|week|month|year)s?$"
+
+
+def _accepted(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The check in pydantic's language; `faults.py` takes the two sentences out again."""
+
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except words.NotAccepted as fault:
+            raise PydanticCustomError(
+                "not_accepted", "{what}", {"what": fault.what, "way_on": fault.way_on}
+            ) from None
+
+    return checked
+
+
+def _known_kind(table: Any) -> Any:
+    """Looks at `kind` first: of an account of another kind every key would be wrong."""
+    if isinstance(table, dict) and table.get("kind") not in KINDS:
+        what = "the kind of this account is missing" if "kind" not in table else "no such kind of account"
+        raise PydanticCustomError(
+            "not_accepted", "{what}", {"what": what, "way_on": f"there is: {', '.join(KINDS)}", "key": "kind"}
+        )
+    return table
+
+
+Text: TypeAlias = Annotated[str, AfterValidator(_accepted(words.plain))]
+Alias: TypeAlias = Annotated[
+    str,
+    AfterValidator(_accepted(words.alias)),
+    Field(json_schema_extra={"pattern": _ALIAS}),
+]
+Address: TypeAlias = Annotated[
+    str, AfterValidator(_accepted(words.address)), Field(json_schema_extra={"pattern": "^[^@\\s]+@[^@\\s]+$"})
+]
+MailboxName: TypeAlias = Annotated[str, AfterValidator(_accepted(words.mailbox))]
+Folder: TypeAlias = Annotated[str, AfterValidator(_accepted(words.folder))]
+Keyword: TypeAlias = Annotated[str, AfterValidator(_accepted(words.keyword))]
+Absolute: TypeAlias = Annotated[
+    str, AfterValidator(_accepted(words.absolute)), Field(json_schema_extra={"pattern": "^/"})
+]
+PeriodText: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_accepted(words.period)),
+    Field(json_schema_extra={"pattern": _PERIOD}),
+]
+Keeping: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_accepted(words.keeping)),
+    Field(json_schema_extra={"pattern": _PERIOD}),
+]
+Seconds: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_accepted(words.seconds)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 600},
+                {"type": "string", "pattern": "^[0-9]{1,4} (second|minute)s?$"},
+            ]
+        }
+    ),
+]
+
+
+class Table(BaseModel):
+    """Unknown keys are refused, and no value is turned into another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class SecretTable(Table):
+    """Where a secret is kept: exactly one of these. The secret itself never stands in this file."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    credential: Annotated[str, AfterValidator(_accepted(words.credential))] | None = Field(
+        default=None,
+        description="The name of a systemd credential (LoadCredential= or LoadCredentialEncrypted=).",
+    )
+    file: Absolute | None = Field(
+        default=None, description="A file that only the service's user may read (chmod 400)."
+    )
+    env: Annotated[str, AfterValidator(_accepted(words.variable))] | None = Field(
+        default=None, description="The name of an environment variable."
+    )
+    command: list[Annotated[str, AfterValidator(_accepted(words.argument))]] | None = Field(
+        default=None, min_length=1, description="A program and its arguments; what it prints is the secret."
+    )
+
+
+class RolesTable(Table):
+    """Folders whose role the server does not tell (SPECIAL-USE, RFC 6154)."""
+
+    sent: Folder | None = Field(default=None, description="Sent Items")
+    trash: Folder | None = Field(default=None, description="Deleted Items")
+    drafts: Folder | None = Field(default=None, description="Drafts")
+    junk: Folder | None = Field(default=None, description="Junk")
+    archive: Folder | None = Field(default=None, description="Archive")
+    templates: Folder | None = Field(default=None, description="Templates")
+
+
+class PolicyTable(Table):
+    """What was promised."""
+
+    period: PeriodText = Field(
+        default="6 months",
+        description="For how long mail is kept: days, weeks, months or years; 1 month to 10 years.",
+    )
+    zone: Annotated[str, AfterValidator(_accepted(words.zone))] = Field(
+        default="Europe/London", description="The time zone in which days begin and end (IANA)."
+    )
+    approvers: int = Field(
+        default=2, ge=1, le=2, description="1 lets one person arm a period for mail that is under 6 months."
+    )
+    by_thread: bool = Field(
+        default=False, description="Recognise replies by their conversation too, not by their sender alone."
+    )
+
+
+class LedgerTable(Table):
+    """The book of what was destroyed."""
+
+    directory: Absolute | None = Field(
+        default=None, description="Where it lies; else $STATE_DIRECTORY, else /var/lib/retentiond."
+    )
+    key: SecretTable | None = Field(
+        default=None, description="Its key; else the file ledger.key in that directory."
+    )
+    marks_kept: PeriodText = Field(
+        default="6 months", description="For how long marks are kept outside the chain."
+    )
+
+
+class LimitsTable(Table):
+    """How much may surprise before a target stops."""
+
+    unforeseen: int = Field(default=25, ge=0, le=10_000, description="Items due beyond the forecast.")
+    strays: int = Field(
+        default=100, ge=0, le=100_000, description="Replies of one advisor in one sweep beyond arming."
+    )
+    forecast_days: int = Field(
+        default=35, ge=1, le=366, description="How many days the forecast looks ahead."
+    )
+
+
+class LogTable(Table):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="From this level on."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: for people on a terminal, JSON elsewhere."
+    )
+
+
+class ImapTable(Table):
+    """An IMAP server, and the login with which its mailboxes are opened."""
+
+    kind: Literal["imap"] = Field(description="The kind of server.")
+    host: Annotated[str, AfterValidator(_accepted(words.host))] = Field(description="The server's name.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="993, or 143 with STARTTLS.")
+    tls: Literal["implicit", "starttls"] = Field(
+        default="implicit", description="How the connection is protected."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    login: Literal["direct", "master", "shared"] = Field(
+        default="direct",
+        description="direct: as the mailbox itself; master: a master user opens every mailbox; "
+        "shared: one login sees many mailboxes below shared_prefix.",
+    )
+    user: Text | None = Field(
+        default=None, description="The login's name; with direct the mailbox's name by default."
+    )
+    master_separator: Text | None = Field(
+        default=None, description='Between mailbox and master user; "*" by default.', max_length=4
+    )
+    shared_prefix: Annotated[str, AfterValidator(_accepted(words.prefix))] | None = Field(
+        default=None, description='Where shared mailboxes lie, such as "shared/{mailbox}".'
+    )
+    secret: SecretTable = Field(description="Where the password is kept.")
+    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+    server_keeps: Keeping | None = Field(
+        default=None, description="So long this server keeps what was removed (you declare it)."
+    )
+    roles: RolesTable = Field(default_factory=RolesTable, description="Folders whose role is not told.")
+
+
+class HelplineTable(Table):
+    """A helpline's shared mailbox: what is due in it is destroyed."""
+
+    name: Alias = Field(description="What it is called in logs and reports.")
+    account: str = Field(description="The account through which it is reached.")
+    mailbox: MailboxName = Field(description="What the mailbox is called there.")
+    identities: list[Address] = Field(
+        min_length=1, description="Every address from which the helpline answers, without display names."
+    )
+    period: PeriodText | None = Field(default=None, description="Another period than the policy's.")
+    leave_out: list[Folder] = Field(default=[], description="Folders that are not touched.")
+    named_folders: list[Folder] = Field(
+        default=[], description="Virtual folders that are swept all the same."
+    )
+    hold_keyword: Keyword = Field(default="$RetentionHold", description="An item that bears it is held.")
+    hold_folder: Folder | None = Field(default=None, description="What lies in this folder is held.")
+    roles: RolesTable = Field(default_factory=RolesTable, description="Before those of the account.")
+
+
+class AdvisorTable(Table):
+    """An advisor's personal mailbox: replies of a helpline are brought home from it."""
+
+    name: Alias = Field(description="What it is called in logs and reports; not a person's name.")
+    account: str = Field(description="The account through which it is reached.")
+    mailbox: MailboxName = Field(description="What the mailbox is called there.")
+    folders: list[Folder] = Field(
+        default=["sent", "trash"], min_length=1, description="Roles or folder names."
+    )
+    hold_keyword: Keyword = Field(default="$RetentionHold", description="An item that bears it is held.")
+    told: date | None = Field(default=None, description="The day since which the advisors have been told.")
+    roles: RolesTable = Field(default_factory=RolesTable, description="Before those of the account.")
+
+
+#: A second kind joins here as `ImapTable | …` with `kind` as its discriminator.
+AccountTable: TypeAlias = Annotated[ImapTable, BeforeValidator(_known_kind)]
+
+
+class ConfigTable(Table):
+    """The configuration of retentiond."""
+
+    policy: PolicyTable = Field(default_factory=PolicyTable, description="What was promised.")
+    ledger: LedgerTable = Field(default_factory=LedgerTable, description="The book of what was destroyed.")
+    limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
+    log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
+    account: dict[Alias, AccountTable] = Field(
+        default_factory=dict,
+        description="Servers, by name.",
+        json_schema_extra={"propertyNames": {"pattern": _ALIAS}},
+    )
+    helpline: list[HelplineTable] = Field(default_factory=list, description="Shared mailboxes.")
+    advisor: list[AdvisorTable] = Field(default_factory=list, description="Personal mailboxes.")

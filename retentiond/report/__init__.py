@@ -1,0 +1,1 @@
+"""Plan and findings as rows, text, JSON and CSV. Returns values; prints nothing."""

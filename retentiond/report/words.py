@@ -1,0 +1,113 @@
+"""What verdicts, results and findings are called in plain words: what, where, the bound, the way on."""
+
+from __future__ import annotations
+
+from retentiond.core.findings import Cause, Finding
+from retentiond.core.model import Reason, Result
+
+REASONS: dict[Reason, str] = {
+    Reason.NOT_DUE: "not due yet",
+    Reason.DUE: "past its period",
+    Reason.DUE_SINCE_SEEN: "no believable date; past its period since it was first seen",
+    Reason.ASTRAY: "a helpline's reply in a personal folder",
+    Reason.ASTRAY_OVERDUE: "a helpline's reply in a personal folder, and past its period",
+    Reason.NOT_OURS: "not a helpline's",
+    Reason.HELD: "kept by a hold",
+    Reason.UNDATED: "no believable date of receipt",
+    Reason.TWO_HELPLINES: "bears the signs of two helplines",
+    Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
+}
+
+DEEDS: dict[str, str] = {
+    "keep": "keep",
+    "refile": "bring home",
+    "destroy": "destroy",
+    "hold": "held",
+    "review": "review",
+}
+
+RESULTS: dict[Result, str] = {
+    Result.DONE: "destroyed",
+    Result.REMOVED: "removed",
+    Result.RETAINED: "removed, the server keeps a copy",
+    Result.GONE_ALREADY: "gone already, not by us",
+    Result.CHANGED: "changed meanwhile, left alone",
+    Result.HELD: "held meanwhile, left alone",
+    Result.FAILED: "failed, left alone",
+}
+
+#: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
+WHYS: dict[str, str] = {
+    "network": "the server cannot be reached; check host, port and firewall",
+    "timeout": "the server did not answer in time; it is looked at again in the next sweep",
+    "certificate": "its certificate is not trusted; name its authority as ca_file of the account",
+    "tls": "it offers no TLS as configured; check the account's tls and port",
+    "password": "the password was refused; one attempt was made; check the account's secret",
+    "no-secret": "the account's secret could not be read; check that it is where the configuration says",
+    "busy": "the server is busy; it is looked at again in the next sweep",
+    "locked": "another sweep holds this mailbox; try again, or with --wait SECONDS",
+    "protocol": "its answer was not understood, and nothing was done; run `retentiond check`",
+    "no-mailbox": "there is no such mailbox for this login",
+    "no-folder": "a configured folder is missing, and a missing folder is not an empty one",
+    "no-uidplus": "the server cannot expunge single messages (UIDPLUS, RFC 4315); nothing is destroyed there",
+    "no-right": "the login may not delete there; grant the rights t and e (RFC 4314)",
+    "read-only": "the folder is read-only for this login",
+    "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
+    "too-big": "the server takes no message that large; the reply stays where it is",
+    "is-exchange": "this is an Exchange server; IMAP is not the way to it (account kind exchange or graph)",
+    "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
+    "role-unknown": "no folder has this role; name it in the account's roles",
+    "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
+    "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
+}
+
+
+def finding_sentence(finding: Finding) -> str:
+    """One sentence for a finding, without its target's alias at the front."""
+    where = f" in {finding.folder}" if finding.folder else ""
+    count = items(finding.count)
+    match finding.cause:
+        case Cause.UNARMED:
+            due, astray = finding.numbers
+            what = " and ".join(
+                each
+                for each in (f"{items(due)} due" if due else "", f"{astray} astray" if astray else "")
+                if each
+            )
+            return f"{what}, but it is not armed: retentiond arm {finding.target} --destroy {finding.count}"
+        case Cause.UNFORESEEN:
+            planned, foreseen, limit = finding.numbers
+            return (
+                f"stopped: {items(planned)} due where {foreseen} were foreseen (at most {limit} more are let"
+                f" through); if that is right: retentiond arm {finding.target} --destroy {planned}"
+            )
+        case Cause.TOO_MANY_STRAYS:
+            planned, shown, limit = finding.numbers
+            return (
+                f"stopped: {planned} replies astray where arming showed {shown} (at most {limit} more are"
+                f" moved); if that is right: retentiond arm {finding.target} --destroy {planned}"
+            )
+        case Cause.HOME_UNARMED:
+            return f"{count} astray wait: their helpline {finding.detail} is not armed"
+        case Cause.HOME_UNREACHABLE:
+            return f"{count} astray{where} wait: their helpline's mailbox could not be looked at"
+        case Cause.UNREACHABLE:
+            return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
+        case Cause.HINDERED:
+            return f"{count} due{where}, not touched: {WHYS.get(finding.detail, finding.detail)}"
+        case Cause.REVIEW:
+            overdue = ", overdue" if finding.numbers else ""
+            return f"{count}{where} to be looked at by a person{overdue}: {REASONS[Reason(finding.detail)]}"
+        case Cause.CHANGED:
+            return f"{count}{where} changed since the look and left alone; judged anew in the next sweep"
+        case Cause.FAILED:
+            return f"{count}{where} not destroyed: {WHYS.get(finding.detail, finding.detail)}"
+        case Cause.STILL_THERE:
+            return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
+        case Cause.KEPT_BY_SERVER:
+            return f"{count} removed, and the server keeps a copy: not yet destroyed; see docs/admin/imap.md"
+
+
+def items(count: int) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count:,} item" if count == 1 else f"{count:,} items"

@@ -1,0 +1,202 @@
+"""A target of the configuration becomes a mailbox that can be opened, its terms, and a rules digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from retentiond.config import AdvisorSettings, Config, HelplineSettings, ImapAccount, read_secret
+from retentiond.core.model import Helpline, Kind, Limits, Role
+from retentiond.core.period import Period, start_of
+from retentiond.core.plan import House
+from retentiond.core.policy import Terms
+from retentiond.errors import UnknownTarget
+from retentiond.mailbox.base import Mailbox, Marker, Question, Scope
+
+#: No mail is older than this; what claims to be is looked at by a person.
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+#: How far ahead of the clock a date of receipt may be believed.
+AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A helpline or an advisor. `open` makes its mailbox (not yet connected); each call a new one.
+
+    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
+    advisor's own. `server_keeps` is what the operator declared of the server.
+    """
+
+    name: str
+    kind: Kind
+    period: Period
+    rules: str
+    identities: tuple[str, ...]
+    address: str
+    open: Callable[[], Mailbox]
+    server_keeps: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """Everything that a sweep is about."""
+
+    targets: tuple[Target, ...]
+    zone: tzinfo
+    limits: Limits
+    marker: Marker
+    by_thread: bool = False
+    marks_kept: Period = field(default_factory=lambda: Period(months=6))
+
+    def target(self, name: str) -> Target:
+        """The target of this name. Raises UnknownTarget."""
+        for target in self.targets:
+            if target.name == name:
+                return target
+        raise UnknownTarget(name, tuple(target.name for target in self.targets))
+
+    def of(self, kind: Kind) -> tuple[Target, ...]:
+        """The targets of one kind."""
+        return tuple(target for target in self.targets if target.kind is kind)
+
+    def terms(self, target: Target, now: datetime) -> Terms:
+        """What is due and what is believed at `now`."""
+        return Terms(target.period.cutoff(now, self.zone), EARLIEST, now + AHEAD, self.zone)
+
+    def house(self, now: datetime) -> House:
+        """What the core must know, at `now`."""
+        helplines = self.of(Kind.HELPLINE)
+        marks = {
+            target.name: frozenset(self.marker.address(identity) for identity in target.identities)
+            for target in helplines
+        }
+        advisors = frozenset(self.marker.address(target.address) for target in self.of(Kind.ADVISOR))
+        return House(
+            {target.name: self.terms(target, now) for target in helplines},
+            tuple(Helpline(name, identities) for name, identities in marks.items()),
+            advisors.union(*marks.values()),
+            self.by_thread,
+        )
+
+    def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
+        """What a look at this target asks. With `as_of`, it is judged as on that day, by date alone."""
+        moment = as_of or now
+        terms = self.terms(target, moment)
+        day = moment.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
+        return Question(
+            now=now,
+            cutoff=terms.cutoff,
+            earliest=terms.earliest,
+            latest=max(terms.latest, now + AHEAD),
+            ahead=start_of(target.period.cutoff_day(day), self.zone),
+            may_use_server_clock=as_of is None,
+            wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
+        )
+
+
+def estate_of(config: Config, marker: Marker) -> Estate:
+    """The estate that a configuration describes; connects to nothing."""
+    helplines = tuple(_helpline(config, settings, marker) for settings in config.helplines)
+    advisors = tuple(_advisor(config, settings, marker) for settings in config.advisors)
+    return Estate(
+        helplines + advisors,
+        config.policy.zone,
+        config.limits,
+        marker,
+        config.policy.by_thread,
+        config.ledger.marks_kept,
+    )
+
+
+def _helpline(config: Config, settings: HelplineSettings, marker: Marker) -> Target:
+    account = config.accounts[settings.account]
+    scope = Scope(
+        settings.name,
+        Kind.HELPLINE,
+        settings.identities,
+        dict(settings.roles),
+        leave_out=settings.leave_out,
+        named=settings.named_folders,
+        hold_keyword=settings.hold_keyword,
+        hold_folder=settings.hold_folder,
+    )
+    rules = _digest(
+        ["helpline", *_where(account, settings.mailbox), config.policy.zone.key],
+        sorted(settings.identities),
+        sorted(settings.leave_out),
+        sorted(settings.named_folders),
+        [settings.hold_keyword, settings.hold_folder or ""],
+        sorted(f"{role}={name}" for role, name in settings.roles.items()),
+    )
+    return Target(
+        settings.name,
+        Kind.HELPLINE,
+        settings.period,
+        rules,
+        settings.identities,
+        "",
+        _opener(account, scope, marker, settings.mailbox),
+        account.server_keeps,
+    )
+
+
+def _advisor(config: Config, settings: AdvisorSettings, marker: Marker) -> Target:
+    account = config.accounts[settings.account]
+    identities = tuple(identity for each in config.helplines for identity in each.identities)
+    scope = Scope(
+        settings.name,
+        Kind.ADVISOR,
+        identities,
+        dict(settings.roles),
+        look_in=settings.folders,
+        hold_keyword=settings.hold_keyword,
+    )
+    rules = _digest(
+        ["advisor", *_where(account, settings.mailbox), config.policy.zone.key],
+        sorted(settings.folders),
+        [settings.hold_keyword, str(int(config.policy.by_thread))],
+        sorted(f"{role}={name}" for role, name in settings.roles.items()),
+        *(
+            [
+                each.name,
+                *_where(config.accounts[each.account], each.mailbox),
+                each.roles.get(Role.SENT, ""),
+                *sorted(each.identities),
+            ]
+            for each in config.helplines
+        ),
+    )
+    shortest = min((each.period for each in config.helplines), key=lambda period: period.shortest_days)
+    return Target(
+        settings.name,
+        Kind.ADVISOR,
+        shortest,
+        rules,
+        (),
+        settings.mailbox,
+        _opener(account, scope, marker, settings.mailbox),
+        account.server_keeps,
+    )
+
+
+def _opener(account: ImapAccount, scope: Scope, marker: Marker, mailbox: str) -> Callable[[], Mailbox]:
+    def open_mailbox() -> Mailbox:
+        from retentiond.mailbox.imap import ImapMailbox
+
+        return ImapMailbox(account, scope, marker, mailbox, lambda: read_secret(account.secret))
+
+    return open_mailbox
+
+
+def _where(account: ImapAccount, mailbox: str) -> list[str]:
+    """Which mailbox is opened: all that decides it, so that another one is never taken for the same."""
+    login, prefix = account.login_name(mailbox), account.prefix(mailbox) or ""
+    return [account.kind, account.host, str(account.port), mailbox, login, prefix]
+
+
+def _digest(*parts: list[str]) -> str:
+    """SHA-256 (hexadecimal) over lists of words, by their canonical JSON."""
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
