@@ -109,6 +109,7 @@ class Why(StrEnum):
     READ_ONLY = "read-only"
     OVER_QUOTA = "over-quota"
     TOO_BIG = "too-big"
+    NOT_KEPT = "not-kept"
     IS_EXCHANGE = "is-exchange"
     VIRTUAL_FOLDER = "virtual-folder"
     ROLE_UNKNOWN = "role-unknown"

@@ -12,7 +12,6 @@ from retentiond.config.settings import AdvisorSettings, Config, HelplineSettings
 from retentiond.core.model import Role
 from retentiond.core.period import Period
 
-
 _EXAMPLE = "retentiond.example.toml"
 
 

@@ -1,0 +1,88 @@
+"""What the repository owes its readers: quick help, whole records, no real address, locked versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+
+
+def pages() -> list[Path]:
+    """Every text of the repository that is ours."""
+    away = {".git", ".venv", "__pycache__", ".hypothesis"}
+    found = []
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not away & set(parts) and not any(part.endswith("_cache") for part in parts):
+            found.append(path)
+    return found
+
+
+def test_help_starts_without_a_heavy_library() -> None:
+    """`retentiond --help` imports no mail library, no database, no validation, no log (start-up is fast)."""
+    if not (ROOT / "retentiond/__main__.py").exists():
+        pytest.skip("there is no command line yet")
+    command = [sys.executable, "-X", "importtime", "-m", "retentiond", "--help"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr[-2000:]
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
+    assert "retentiond" in loaded
+    heavy = {"imapclient", "exchangelib", "sqlalchemy", "pydantic", "structlog", "rich", "cryptography"}
+    assert loaded & heavy == set()
+
+
+@pytest.mark.parametrize("record", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem)
+def test_a_decision_says_what_it_must(record: Path) -> None:
+    """A record of a decision: what was faced, what was chosen, what it costs."""
+    headings = re.findall(r"^## (.+)$", record.read_text(encoding="utf-8"), re.M)
+    assert headings == ["What we faced", "What we chose", "What it costs"]
+
+
+def test_no_address_of_a_real_domain_is_in_the_repository() -> None:
+    """Whoever copies an example writes to nobody (RFC 2606: .example)."""
+    units = ("service", "socket", "timer")
+    real = []
+    for path in pages():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for domain in re.findall(r"[\w.+-]+@((?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,})\b", text):
+            if domain.rpartition(".")[2].lower() not in ("example", *units):
+                real.append(f"{path.relative_to(ROOT)}: {domain}")
+    assert real == []
+
+
+def test_every_dependency_is_locked() -> None:
+    """constraints.txt pins whatever pyproject.toml asks for, to a version that pyproject.toml allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    locked = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    assert all(len(pin.specifier) == 1 and not pin.extras and not pin.url for pin in pins)
+    for requirement in map(Requirement, asked):
+        name = canonicalize_name(requirement.name)
+        if name != "retentiond":
+            assert name in locked, f"{name} is not locked; the head of constraints.txt says how"
+            assert requirement.specifier.contains(locked[name], prereleases=True), f"{name} {locked[name]}"
+
+
+def test_no_list_of_packages_names_where_they_come_from() -> None:
+    """A machine's own settings say where packages come from; the repository never does."""
+    for name in ("constraints.txt", "pyproject.toml", "run", ".ci/run", "noxfile.py"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(
+            r"--(extra-)?index-url(?! \\)[ =]\S|--find-links|--trusted-host|https?://", text
+        ), name
