@@ -1,0 +1,132 @@
+"""Words on a command line become one call; errors become sentences and exit codes. Only here is printed.
+
+Each command is a module of its own, imported when it is called: `--help` imports no mail library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from retentiond import __version__, logs
+from retentiond.errors import Exit, RetentionError
+
+#: Each command with the module that holds it (as `command`) and its one line of help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "See it work on an invented helpline, in a minute, touching nothing of yours."),
+    "check": ("check", "Is the configuration right, and can the servers do what is needed? Changes nothing."),
+    "audit": ("audit", "What would be destroyed, brought home, held or reviewed. The dry run."),
+    "arm": ("arm", "Let a target loose, once you have seen what is due there."),
+    "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
+    "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
+    "config": ("config", "Write an example configuration, show the one in force, or its schema."),
+    "completion": ("completion", "Print the completion script for your shell."),
+}
+
+
+class Commands(click.Group):
+    """The commands, each imported only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"retentiond.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command: {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        import platform
+
+        python = platform.python_version()
+        click.echo(f"retentiond {__version__} (Python {python}, {platform.system()})")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: retentiond --config /etc/retentiond/retentiond.toml audit",
+)
+@click.option("--config", "config", metavar="FILE", help="The configuration (else $RETENTIOND_CONFIG).")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Log each step.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> None:
+    """Keeps a helpline's promise: mail is gone when it was said to be, and provably.
+
+    Nothing is destroyed until you have seen what is due (audit) and said so (arm).
+
+    \b
+    Exit codes: 0 done · 1 findings: something due was not done · 2 usage ·
+    3 stopped by the fuse or a clock check, or a plan refused · 65 ledger ·
+    75 a mailbox could not be looked at · 77 permissions too open · 78 configuration
+    """
+    ctx.obj = {"config": config, "quiet": quiet, "verbose": verbose}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code; no user's mistake ends in a traceback."""
+    logs.install_last_resort()
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    os.umask(0o077)
+    try:
+        return int(cli.main(arguments, prog_name="retentiond", standalone_mode=False) or Exit.DONE)
+    except RetentionError as error:
+        from retentiond.cli.sentences import sentences
+
+        for sentence in sentences(error):
+            click.echo(f"retentiond: {sentence}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("retentiond: stopped; run the same command again to finish", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except Exception as error:
+        return _own_fault(error)
+
+
+def _own_fault(error: Exception) -> int:
+    """A fault of ours: its class and place, never its words, which may be somebody's (P7)."""
+    from retentiond.events import describe
+
+    told: dict[str, Any] = describe(error)
+    where = told.get("at", "outside its own code")
+    click.echo(f"retentiond: a fault of its own: {told['error']} at {where}", err=True)
+    click.echo("retentiond: nothing more was done; please report these two lines", err=True)
+    return Exit.FINDINGS

@@ -1,0 +1,119 @@
+"""`retentiond audit`: the dry run. On the wire nothing that changes anything; no ledger is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retentiond.cli.screen import progress, show_findings, show_plan
+from retentiond.cli.session import Session, now, say, session
+from retentiond.core.model import Destroy, Hold, Refile, Review
+from retentiond.ledger import Ledger
+from retentiond.report.tables import as_csv, as_json
+from retentiond.sweep import Audit, audit
+from retentiond.targets import Estate
+
+
+@click.command(epilog="Example: retentiond audit --only listening-line --save plan.json")
+@click.option("--only", metavar="NAME", help="One target alone.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Judge as on this day.")
+@click.option("--json", "as_document", is_flag=True, help="One JSON document.")
+@click.option("--csv", "as_lines", is_flag=True, help="A line for each folder and verdict, as CSV.")
+@click.option("--save", metavar="FILE", help="Save the plan for review; `purge` carries it out.")
+@click.option("--names", is_flag=True, help="Show folders by their own names (on a terminal only).")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    only: str | None,
+    as_of: datetime | None,
+    as_document: bool,
+    as_lines: bool,
+    save: str | None,
+    names: bool,
+) -> int:
+    """What would be destroyed, brought home, held or reviewed, and why.
+
+    This is the dry run: it looks at every mailbox, changes nothing anywhere, and stops after the plan.
+    Nobody's folder or correspondent is named.
+    """
+    if as_document and as_lines:
+        raise click.UsageError("either --json or --csv")
+    if save and as_of:
+        raise click.UsageError("a plan as of another day cannot be carried out: --save without --as-of")
+    if names and not sys.stdout.isatty():
+        raise click.UsageError("--names shows folder names on a terminal only")
+    current = session(ctx)
+    with current.estate_to_look_at() as (estate, book), progress(current.quiet) as seen:
+        moment = _end_of(as_of.date(), estate) if as_of else None
+        found = audit(estate, now(), book=book, only=only, as_of=moment, progress=seen)
+        if save:
+            _save(found, save, current, book)
+        decoded = _names(estate, only) if names else None
+    if as_document:
+        click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=_standing(found)))
+    elif as_lines:
+        click.echo(as_csv(found.plan), nl=False)
+    else:
+        show(current, found, decoded)
+    return found.exit_code
+
+
+def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | None = None) -> None:
+    """The audit as text: verdicts, findings, totals."""
+    if not current.quiet:
+        show_plan(found.plan, names)
+        say(current)
+    show_findings(found.findings)
+    say(current, _totals(found))
+    say(current, "This was an audit: nothing was changed.")
+
+
+def _totals(found: Audit) -> str:
+    counts = {
+        kind: sum(each.count(kind) for each in found.plan.targets) for kind in (Destroy, Refile, Hold, Review)
+    }
+    if not counts[Destroy] and not counts[Refile]:
+        return (
+            f"Nothing is due and nothing is astray. Held: {counts[Hold]:,}. For review: {counts[Review]:,}."
+        )
+    return (
+        f"Due: {counts[Destroy]:,}. Astray: {counts[Refile]:,}. Held: {counts[Hold]:,}."
+        f" For review: {counts[Review]:,}."
+    )
+
+
+def _standing(found: Audit) -> dict[str, Any]:
+    return {"armed": sorted(name for name, standing in found.standings.items() if standing.is_armed)}
+
+
+def _end_of(day: date, estate: Estate) -> datetime:
+    """The last minute of a day in the policy's zone."""
+    return datetime.combine(day, time(23, 59), estate.zone).astimezone(UTC)
+
+
+def _save(found: Audit, path: str, current: Session, book: Ledger | None) -> None:
+    from retentiond.saved_plan import save
+
+    opened = book or current.ledger()
+    text = save(found.plan, found.standings, opened.plan_key)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+    say(current, f"Saved as {Path(path)}: review it, then within a day: retentiond purge {path}")
+
+
+def _names(estate: Estate, only: str | None) -> dict[tuple[str, str], str]:
+    from retentiond.mailbox.readonly import ReadOnly
+
+    decoded: dict[tuple[str, str], str] = {}
+    for target in estate.targets:
+        if only in (None, target.name):
+            with ReadOnly(target.open()) as mailbox:
+                decoded |= {(target.name, label): name for label, name in mailbox.names().items()}
+    return decoded

@@ -1,0 +1,90 @@
+"""`retentiond ledger`: make the book, verify it, show it, export it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from retentiond.cli.session import now, say, session
+from retentiond.config import Source, read_secret_bytes
+from retentiond.ledger import Ledger, Seal, seals_in
+
+
+@click.group(epilog="Example: retentiond ledger verify --seal last-report.txt")
+def command() -> None:
+    """The book of what was done. Append-only, chained, signed; it holds no personal data."""
+
+
+@command.command(epilog="Example: retentiond ledger init")
+@click.pass_context
+def init(ctx: click.Context) -> int:
+    """Make the ledger, its key (where the reference is a file) and its public key. Overwrites nothing."""
+    current = session(ctx)
+    settings = current.config.ledger
+    is_file = settings.key.source is Source.FILE
+    key = Path(settings.key.place) if is_file else read_secret_bytes(settings.key)
+    seal = Ledger.init(settings.directory, key, now())
+    say(current, f"The ledger is in {settings.directory}.")
+    if is_file:
+        say(
+            current, f"Its key is {settings.key.place}: without it nothing can be entered. Keep a copy apart."
+        )
+    say(current, f"Auditors need {settings.directory / 'ledger.pub'} and this seal, kept elsewhere: {seal}")
+    return 0
+
+
+@command.command(epilog="Example: retentiond ledger verify --seal last-report.txt")
+@click.option(
+    "--seal",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A text with seals from outside: a report, an extract of the journal.",
+)
+@click.pass_context
+def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
+    """Prove the whole book: every link, signature, total and seal. 65 names the first break."""
+    current = session(ctx)
+    seals: list[Seal] = []
+    for file in files:
+        seals.extend(seals_in(Path(file).read_text(encoding="utf-8", errors="replace")))
+    if files and not seals:
+        raise click.UsageError("there is no seal in the files that --seal names")
+    with current.ledger() as book:
+        verified = book.verify(seals=seals)
+    say(current, f"The ledger verifies: {verified}" if isinstance(verified, str) else _words(verified))
+    return 0
+
+
+def _words(verified: object) -> str:
+    told = {name: getattr(verified, name) for name in ("entries", "checkpoints", "open_intents", "seals")}
+    return (
+        f"The ledger verifies: {told['entries']:,} entries, {told['checkpoints']:,} signed checkpoints,"
+        f" {told['seals']:,} seals, {told['open_intents']:,} open intents."
+    )
+
+
+@command.command(epilog="Example: retentiond ledger show --chain listening-line --last 5")
+@click.option("--chain", metavar="NAME", help="One chain alone: a target's alias, or house.")
+@click.option("--last", type=click.IntRange(1), default=20, help="How many entries.")
+@click.pass_context
+def show(ctx: click.Context, chain: str | None, last: int) -> int:
+    """Show the newest entries, oldest first, as JSON."""
+    current = session(ctx)
+    with current.ledger() as book:
+        for entry in book.show(chain, last):
+            click.echo(json.dumps(dict(entry.body), sort_keys=True))
+    return 0
+
+
+@command.command(epilog="Example: retentiond ledger export > ledger.jsonl")
+@click.pass_context
+def export(ctx: click.Context) -> int:
+    """Write the whole book as JSON Lines, to be verified without this program (docs/auditor.md)."""
+    current = session(ctx)
+    with current.ledger() as book:
+        for line in book.export():
+            click.echo(line)
+    return 0

@@ -1,0 +1,89 @@
+"""Every error as sentences: what, where, the bound, the way on. Never a person, never a subject."""
+
+from __future__ import annotations
+
+from retentiond.errors import (
+    ArmingRefused,
+    ClockDoubted,
+    ConfigurationRefused,
+    Fault,
+    LedgerDamaged,
+    LedgerMissing,
+    MailboxError,
+    PermissionsTooOpen,
+    PlanRefused,
+    RetentionError,
+    SecretMissing,
+    StrayLost,
+    UnknownTarget,
+)
+from retentiond.report.words import WHYS, items
+
+_PLANS = {
+    "altered": "the plan was altered since it was saved, or another ledger saved it",
+    "old": "the plan is older than a day",
+    "rules": "the rules have changed since the plan was saved",
+}
+
+
+def sentences(error: RetentionError) -> list[str]:
+    """One sentence for each thing that is wrong."""
+    match error:
+        case ConfigurationRefused() | PermissionsTooOpen():
+            return [_fault(fault) for fault in error.faults]
+        case _:
+            return [_sentence(error)]
+
+
+def _fault(fault: Fault) -> str:
+    line = f":{fault.line}" if fault.line else ""
+    key = f": {fault.key}" if fault.key else ""
+    way_on = f"; {fault.way_on}" if fault.way_on else ""
+    return f"{fault.file}{line}{key}: {fault.what}{way_on}"
+
+
+def _sentence(error: RetentionError) -> str:
+    match error:
+        case SecretMissing():
+            return f"{error.account}: its secret cannot be read from {error.place}"
+        case UnknownTarget():
+            return f"there is no target {error.name!r}; the configuration knows {', '.join(error.known)}"
+        case MailboxError():
+            where = f" ({error.detail})" if error.detail else ""
+            return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
+        case LedgerMissing():
+            return f"there is no ledger, or no key to it, at {error.path}; make both: retentiond ledger init"
+        case LedgerDamaged():
+            entry = f", entry {error.entry}" if error.entry is not None else ""
+            return (
+                f"the ledger does not verify: chain {error.chain or '?'}{entry}: {error.what}; nothing is"
+                " destroyed until it does; see docs/admin/imap.md"
+            )
+        case StrayLost():
+            return (
+                f"{error.target}: {items(error.count)} on the way home stand in neither mailbox; everything"
+                " stops until somebody has looked; see docs/admin/imap.md"
+            )
+        case ClockDoubted():
+            return _clock(error)
+        case ArmingRefused():
+            return (
+                f"{error.target}: {items(error.found)} would leave its folders, more than the {error.given}"
+                f" agreed to; if that is right: retentiond arm {error.target} --destroy {error.found}"
+            )
+        case PlanRefused():
+            return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
+        case _:
+            return type(error).__name__
+
+
+def _clock(error: ClockDoubted) -> str:
+    match error.against:
+        case "ledger":
+            what = "the ledger has an entry that is later than this machine's clock"
+        case "mail":
+            days = (error.seconds or 0) // 86400
+            what = f"by this machine's clock the newest mail anywhere is {days} days old"
+        case target:
+            what = f"this machine's clock and the server of {target} differ by more than 5 minutes"
+    return f"{what}; nothing was touched; set the clock right (timedatectl) and run the same command again"

@@ -1,0 +1,74 @@
+"""What a command needs of the world: the configuration, the ledger, the estate, the time, who asks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from retentiond import logs
+from retentiond.config import Config, find, load, read_secret_bytes
+from retentiond.errors import LedgerMissing
+from retentiond.ledger import Ledger
+from retentiond.mailbox.base import Marker
+from retentiond.targets import Estate, estate_of
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A loaded configuration with the options of the command line."""
+
+    config: Config
+    quiet: bool
+
+    def ledger(self) -> Ledger:
+        """The ledger, opened. Raises LedgerMissing, LedgerDamaged, PermissionsTooOpen."""
+        directory = self.config.ledger.directory
+        if not (directory / "ledger.db").exists():
+            raise LedgerMissing(str(directory))
+        return Ledger.open(directory, read_secret_bytes(self.config.ledger.key))
+
+    @contextmanager
+    def estate_with_ledger(self) -> Iterator[tuple[Estate, Ledger]]:
+        """Both, for a command that changes something."""
+        with self.ledger() as book:
+            yield estate_of(self.config, Marker(book.mark_key)), book
+
+    @contextmanager
+    def estate_to_look_at(self) -> Iterator[tuple[Estate, Ledger | None]]:
+        """For a command that only looks: without a ledger, marks have a key that dies with the command."""
+        if (self.config.ledger.directory / "ledger.db").exists():
+            with self.estate_with_ledger() as both:
+                yield both
+        else:
+            yield estate_of(self.config, Marker(secrets.token_bytes(32))), None
+
+
+def session(ctx: click.Context) -> Session:
+    """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
+    options = ctx.find_root().obj
+    config = load(find(options["config"]))
+    logs.configure("debug" if options["verbose"] else config.log.level, config.log.format)
+    return Session(config, options["quiet"])
+
+
+def now() -> datetime:
+    """The one reading of this machine's clock in a command."""
+    return datetime.now(UTC)
+
+
+def who() -> str:
+    """Who asks, for the ledger: the Unix user id, and the one behind sudo."""
+    behind = os.environ.get("SUDO_UID", "")
+    return f"uid {os.getuid()}" + (f" (sudo by uid {behind})" if behind.isdigit() else "")
+
+
+def say(current: Session, text: str = "") -> None:
+    """A line for the person at the terminal, unless they asked for quiet."""
+    if not current.quiet:
+        click.echo(text)

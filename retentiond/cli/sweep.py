@@ -1,0 +1,78 @@
+"""`retentiond sweep`: one pass, from look to report."""
+
+from __future__ import annotations
+
+import click
+
+from retentiond.cli.screen import progress, show_findings, show_outcomes
+from retentiond.cli.session import Session, now, say, session
+from retentiond.core.model import Result
+from retentiond.report.tables import as_json
+from retentiond.report.words import items
+from retentiond.sweep import Report, sweep
+
+
+@click.command(epilog="Example: retentiond sweep --only listening-line")
+@click.option("--only", metavar="NAME", help="One target alone.")
+@click.option(
+    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
+)
+@click.option("--dry-run", is_flag=True, help="Another name for `retentiond audit`.")
+@click.option("--json", "as_document", is_flag=True, help="One JSON document.")
+@click.pass_context
+def command(
+    ctx: click.Context, only: str | None, wait_seconds: float, dry_run: bool, as_document: bool
+) -> int:
+    """One pass: look, judge, destroy and bring home, look again, report.
+
+    Only armed targets are touched. What is due elsewhere is reported, and the exit code says so.
+    """
+    if dry_run:
+        from retentiond.cli.audit import command as audit_command
+
+        return int(ctx.invoke(audit_command, only=only, as_document=as_document))
+    current = session(ctx)
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+        report = sweep(
+            estate,
+            book,
+            current.config.ledger.directory,
+            now(),
+            only=only,
+            wait_seconds=wait_seconds,
+            progress=seen,
+        )
+    show(current, report, as_document=as_document)
+    return report.exit_code
+
+
+def show(current: Session, report: Report, *, as_document: bool) -> None:
+    """What a sweep did, as text or JSON; the seals are witnesses to keep."""
+    if as_document:
+        more = {"seals": [str(seal) for seal in report.seals], "armed_itself": sorted(report.armed)}
+        click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
+        return
+    if not current.quiet:
+        show_outcomes(report.outcomes)
+    for name in sorted(report.armed):
+        say(current, f"{name}: nothing due and nothing astray, so it armed itself.")
+    if report.recovered:
+        count = sum(len(outcome.keys) for outcome in report.recovered)
+        say(current, f"{items(count)} of an interrupted sweep were cleared up by looking.")
+    show_findings(report.findings)
+    say(current, _summary(report))
+    if report.seals:
+        say(current, f"Sealed: {report.seals[0]}" if len(report.seals) == 1 else _house(report))
+
+
+def _summary(report: Report) -> str:
+    gone = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
+    held = report.count(Result.HELD)
+    late = f", {items(held)} held meanwhile" if held else ""
+    promise = "no findings" if not report.findings else f"{len(report.findings)} findings (above)"
+    return f"{items(gone)} done{late}; looked again; {promise}."
+
+
+def _house(report: Report) -> str:
+    seal = next((each for each in report.seals if each.chain == "house"), report.seals[0])
+    return f"Sealed: {seal}"

@@ -1,0 +1,408 @@
+"""The laws of a sweep, in random small worlds, with the power cut at any moment (P1, P3, P6).
+
+Each law was found by breaking a draft of the design. The book is the real one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from retentiond.core.model import Result
+from tests.stories.small_world import (
+    ADVISORS,
+    CUTOFF,
+    HELD,
+    HELPLINES,
+    LINE,
+    NOW,
+    PowerCut,
+    World,
+    mail,
+)
+
+_SHM = Path("/dev/shm")  # the book's many commits need no disk here; its own tests use one
+
+
+@dataclass(frozen=True)
+class Put:
+    """One message of a world."""
+
+    mailbox: str
+    folder: str
+    content: bytes
+    received: datetime
+    flags: tuple[str, ...]
+
+
+_moments = st.sampled_from([-400, -40, -2, -1, 0, 1, 2, 40, 170]).map(
+    lambda n: CUTOFF + timedelta(days=n, hours=5)
+)
+_flags = st.sampled_from([(), (), ("\\Seen",), ("\\Seen", HELD), (HELD,), ("\\Flagged", "\\Answered")])
+_inbound = st.builds(
+    Put,
+    st.sampled_from([*HELPLINES]),
+    st.sampled_from(["INBOX", "Trash", "Archive 2025"]),
+    st.integers(0, 3).map(lambda n: mail("writer@post.example", f"in{n}")),
+    _moments,
+    _flags,
+)
+_own = st.builds(
+    Put,
+    st.sampled_from([*ADVISORS]),
+    st.sampled_from(["INBOX", "Sent", "Trash"]),
+    st.integers(0, 3).map(lambda n: mail("ana@line.example", f"own{n}")),
+    _moments,
+    _flags,
+)
+_replies = st.tuples(st.integers(0, 3), st.sampled_from(["", "other text"])).map(
+    lambda pair: mail(LINE, f"reply{pair[0]}", text=pair[1])
+)
+_strays = st.builds(
+    Put, st.sampled_from([*ADVISORS]), st.sampled_from(["Sent", "Trash"]), _replies, _moments, _flags
+)
+_twins = st.builds(Put, st.just("line"), st.just("Sent"), _replies, _moments, _flags)
+_worlds = st.lists(st.one_of(_inbound, _own, _strays, _strays, _twins), max_size=14)
+
+_quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@contextmanager
+def world_of(puts: list[Put]) -> Iterator[World]:
+    with tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as directory:
+        world = World(Path(directory))
+        for put in puts:
+            world.put(put.mailbox, put.folder, put.content, put.received, *put.flags)
+        world.arm_all()
+        yield world
+
+
+def is_held(put: Put) -> bool:
+    return HELD in put.flags or (put.mailbox in HELPLINES and put.folder == "Archive 2025")
+
+
+def is_stray(put: Put) -> bool:
+    return put.mailbox in ADVISORS and put.folder != "INBOX" and b"From: <help@" in put.content
+
+
+@given(_worlds)
+@_quick
+def test_a_sweep_does_what_is_promised_and_leaves_nothing_for_the_next(puts: list[Put]) -> None:
+    """Due and unheld is gone, nothing else is; strays stand at home; a second sweep finds nothing to do."""
+    with world_of(puts) as world:
+        report = world.sweep()
+        state = world.state()
+        for put in puts:
+            key = (put.mailbox, put.folder, put.content, put.received, frozenset(put.flags))
+            is_due = put.received < CUTOFF and not is_held(put)
+            if is_stray(put):
+                assert state[key] == 0, "no stray is left behind"
+                if not is_due:
+                    assert put.content in world.contents("line", "Sent"), "it stands at home"
+            elif is_due and put.mailbox in HELPLINES:
+                assert state[key] == 0, "what is due is gone"
+            else:
+                assert state[key] > 0, "nothing is gone before its day, and nothing foreign ever"
+        assert report.exit_code == 0
+        again = world.sweep()
+        assert again.outcomes == ()
+        assert again.exit_code == 0
+        assert world.state() == state
+
+
+@given(_worlds)
+@_quick
+def test_home_holds_as_many_copies_as_there_were_strays_and_no_more(puts: list[Put]) -> None:
+    """Copies are counted by content: never fewer than an advisor had, never doubled."""
+    with world_of(puts) as world:
+        world.sweep()
+        for content in {put.content for put in puts if is_stray(put)}:
+            kept = [p for p in puts if p.content == content and (p.received >= CUTOFF or is_held(p))]
+            at_home = [p for p in kept if (p.mailbox, p.folder) == ("line", "Sent")]
+            by_advisor = [sum(is_stray(p) and p.mailbox == name for p in kept) for name in ADVISORS]
+            expected = max(len(at_home), *by_advisor)
+            assert world.contents("line", "Sent").count(content) == expected
+
+
+class _CuttingBook:
+    """The real ledger, with the power cut before or after any of its commits."""
+
+    def __init__(self, book: Any, tick: Any) -> None:
+        self._book, self._tick = book, tick
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._book, name)
+        if name not in ("intend", "advance", "settle", "swept", "arm", "first_seen"):
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._tick(name)
+            result = found(*args, **more)
+            self._tick(name)
+            return result
+
+        return call
+
+
+def sweep_with_cut_at(world: World, moment: int) -> bool:
+    """Whether the power was cut: at the nth moment before or after an effect or a commit."""
+    count = 0
+
+    def tick(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count == moment:
+            raise PowerCut
+
+    world.server.on_effect = tick
+    world.wrap = lambda book: _CuttingBook(book, tick)  # type: ignore[assignment, return-value]
+    try:
+        world.sweep()
+    except PowerCut:
+        return True
+    finally:
+        world.server.on_effect = lambda *_: None
+        world.wrap = lambda book: book
+    return False
+
+
+@given(_worlds, st.integers(1, 60))
+@_quick
+def test_a_power_cut_at_any_moment_and_a_sweep_end_like_a_sweep_without(puts: list[Put], moment: int) -> None:
+    with world_of(puts) as undisturbed, world_of(puts) as disturbed:
+        undisturbed.sweep()
+        sweep_with_cut_at(disturbed, moment)
+        disturbed.sweep()
+        with disturbed.book() as book:
+            assert book.open_intents() == ()
+            book.verify()
+        assert disturbed.state() == undisturbed.state()
+
+
+@given(_worlds, st.integers(1, 40), st.integers(1, 40))
+@_quick
+def test_even_a_cut_during_recovery_changes_nothing_in_the_end(
+    puts: list[Put], first: int, second: int
+) -> None:
+    with world_of(puts) as undisturbed, world_of(puts) as disturbed:
+        undisturbed.sweep()
+        sweep_with_cut_at(disturbed, first)
+        sweep_with_cut_at(disturbed, second)
+        disturbed.sweep()
+        assert disturbed.state() == undisturbed.state()
+
+
+@given(_worlds)
+@_quick
+def test_no_reply_that_may_still_be_kept_is_ever_nowhere(puts: list[Put]) -> None:
+    """At every instant of the sweep, not only at its end."""
+    kept = {p.content for p in puts if is_stray(p) and (p.received >= CUTOFF or is_held(p))}
+    with world_of(puts) as world:
+
+        def look(*_: object) -> None:
+            there = {key[2] for key in world.state()}
+            assert kept <= there
+
+        world.server.on_effect = look
+        world.sweep()
+
+
+@given(st.lists(st.one_of(_inbound, _own), max_size=10))
+@_quick
+def test_an_advisors_mailbox_without_a_helplines_reply_is_never_written_to(puts: list[Put]) -> None:
+    with world_of(puts) as world:
+        before = {name: world.server.mailbox(name) for name in ADVISORS}
+        snapshot = {name: repr(folders) for name, folders in before.items()}
+        world.sweep()
+        assert {name: repr(world.server.mailbox(name)) for name in ADVISORS} == snapshot
+
+
+@given(_worlds)
+@_quick
+def test_an_audit_says_what_the_sweep_then_does(puts: list[Put]) -> None:
+    from retentiond.sweep import audit
+
+    with world_of(puts) as world:
+        before = world.state()
+        with world.book() as book:
+            found = audit(world.estate(book), NOW, book=book)
+        assert world.state() == before, "an audit changes nothing"
+        report = world.sweep()
+        assert report.plan.digest == found.plan.digest
+        done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
+        assert done == sum(each.due + each.astray for each in found.plan.targets)
+
+
+# ── one story each ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+OLD, NEW = CUTOFF - timedelta(days=30), CUTOFF + timedelta(days=30)
+
+
+def test_a_hold_that_is_set_after_the_look_wins(world: World) -> None:
+    uid = world.put("line", "INBOX", mail("writer@post.example", "late"), OLD)
+    world.arm_all()
+
+    def hold_late(what: str, is_done: bool) -> None:
+        if what == "look for holds":
+            world.server.mailbox("line")["INBOX"].messages[uid].flags |= {HELD}
+
+    world.server.on_effect = hold_late
+    report = world.sweep()
+    assert report.count(Result.HELD) == 1
+    assert uid in world.server.mailbox("line")["INBOX"].messages
+
+
+def test_a_folder_made_anew_between_look_and_deed_is_left_alone(world: World) -> None:
+    """Its first message bears the number of another one: a reused key is skipped, not destroyed."""
+    world.put("line", "INBOX", mail("writer@post.example", "old"), OLD)
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    world.arm_all()
+
+    def make_anew(what: str, is_done: bool) -> None:
+        folder = world.server.mailbox("line")["INBOX"]
+        if what == "add" and is_done and folder.version == 1:
+            folder.version, folder.next_uid = 2, 1
+            folder.messages.clear()
+            folder.put(mail("writer@post.example", "fresh"), NEW)
+
+    world.server.on_effect = make_anew
+    report = world.sweep()
+    assert report.count(Result.CHANGED) == 1
+    assert world.contents("line", "INBOX") == [mail("writer@post.example", "fresh")]
+    assert report.exit_code == 1
+
+
+def test_a_stray_held_after_its_copy_went_home_is_held_there_and_not_doubled(world: World) -> None:
+    reply = mail(LINE, "reply")
+    uid = world.put("ana", "Sent", reply, NEW, "\\Seen")
+    world.arm_all()
+
+    def hold_late(what: str, is_done: bool) -> None:
+        if what == "look for holds":
+            world.server.mailbox("ana")["Sent"].messages[uid].flags |= {HELD}
+
+    world.server.on_effect = hold_late
+    world.sweep()
+    world.server.on_effect = lambda *_: None
+    world.sweep()
+    (home,) = world.server.mailbox("line")["Sent"].messages.values()
+    assert home.flags == {"\\Seen", HELD}
+    assert not world.server.mailbox("ana")["Sent"].messages
+
+
+def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_everything(world: World) -> None:
+    from retentiond.errors import StrayLost
+
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+
+    def cut(what: str, is_done: bool) -> None:
+        if what == "expunge" and is_done:
+            raise PowerCut
+
+    world.server.on_effect = cut
+    with pytest.raises(PowerCut):
+        world.sweep()
+    world.server.on_effect = lambda *_: None
+    world.server.mailbox("line")["Sent"].messages.clear()
+    with pytest.raises(StrayLost):
+        world.sweep()
+    assert world.contents("line", "INBOX"), "nothing else is touched until somebody has looked"
+
+
+def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: World) -> None:
+    from retentiond.errors import ClockDoubted
+
+    world.put("line", "INBOX", mail("writer@post.example", "new"), NOW - timedelta(days=2))
+    world.arm_all()
+    world.server.clock_offset = timedelta(days=-365)
+    before = world.state()
+    with pytest.raises(ClockDoubted):
+        world.sweep(NOW + timedelta(days=365))
+    assert world.state() == before
+    with world.book() as book:
+        assert book.last_minute() == NOW.replace(second=0)
+
+
+def test_an_unreachable_mailbox_is_a_gap_and_the_others_go_on(world: World) -> None:
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.put("ana", "Sent", mail("help@youth.example", "reply"), NEW)
+    world.arm_all()
+    world.server.unreachable = {"youth"}
+    report = world.sweep()
+    assert report.exit_code == 75
+    assert not world.contents("line", "INBOX")
+    assert world.contents("ana", "Sent") == [mail("help@youth.example", "reply")]
+
+
+def test_what_surprised_once_is_not_foreseen_the_next_time(world: World) -> None:
+    """An import trips the fuse tonight, and tomorrow, until somebody armed it again."""
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+    world.sweep()
+    for n in range(40):
+        world.put("line", "INBOX", mail("writer@post.example", f"imported{n}"), OLD)
+    for day in (1, 2):
+        report = world.sweep(NOW + timedelta(days=day))
+        assert report.exit_code == 3
+        assert len(world.contents("line", "INBOX")) == 40
+    world.arm_all(NOW + timedelta(days=2))
+    assert world.sweep(NOW + timedelta(days=2)).exit_code == 0
+    assert not world.contents("line", "INBOX")
+
+
+def test_an_undated_message_counts_from_when_it_was_first_seen(world: World) -> None:
+    world.put("line", "INBOX", mail("writer@post.example", "undated"), None)
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    for months in (3, 6):
+        world.sweep(NOW + timedelta(days=30 * months))
+        assert world.contents("line", "INBOX")
+    world.sweep(NOW + timedelta(days=183))
+    assert not world.contents("line", "INBOX")
+
+
+def test_an_answer_from_the_advisors_own_address_comes_home_by_its_thread(tmp_path: Path) -> None:
+    world = World(tmp_path, by_thread=True)
+    world.put("line", "INBOX", mail("writer@post.example", "question", to=LINE), NEW)
+    answer = mail("ana@line.example", "answer", answers="question")
+    follow_up = mail("ana@line.example", "more", answers="answer")
+    aside = mail("ana@line.example", "aside", to="friend@post.example", answers="question")
+    for content in (follow_up, answer, aside):
+        world.put("ana", "Sent", content, NEW)
+    world.arm_all()
+    world.sweep()
+    assert world.contents("line", "Sent") == sorted([answer, follow_up])
+    assert world.contents("ana", "Sent") == [aside]
+
+
+def test_a_target_with_nothing_due_and_nothing_astray_arms_itself(world: World) -> None:
+    world.put("line", "INBOX", mail("writer@post.example", "new"), NEW)
+    report = world.sweep()
+    assert report.armed == {*HELPLINES, *ADVISORS}
+    assert report.exit_code == 0
+
+
+def test_nothing_is_touched_in_a_target_that_nobody_armed(world: World) -> None:
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    before = world.state()
+    report = world.sweep()
+    assert report.exit_code == 1
+    assert world.state() == before
