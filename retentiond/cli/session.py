@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,8 +54,17 @@ def session(ctx: click.Context) -> Session:
     """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
     options = ctx.find_root().obj
     config = load(find(options["config"]))
-    logs.configure("debug" if options["verbose"] else config.log.level, config.log.format)
+    logs.configure(_level(config, options), config.log.format)
     return Session(config, options["quiet"])
+
+
+def _level(config: Config, options: dict[str, bool]) -> logs.Level:
+    """At a terminal the answers are enough; in a journal, or a file, the log is what stays."""
+    if options["verbose"]:
+        return "debug"
+    if options["quiet"]:
+        return "error"
+    return "warning" if sys.stderr.isatty() else config.log.level
 
 
 def now() -> datetime:

@@ -1,0 +1,261 @@
+"""What an IMAP server says, taken apart; pure, and silent about everything it reads (P7).
+
+A *line* is one answer of the server: text, literal, text, … (RFC 9051, 4.3), so its odd parts are
+literals. Only what retentiond asks for is understood; the rest is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any, TypeAlias
+
+from imapclient.response_parser import parse_response
+
+Line: TypeAlias = list[bytes]
+
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_NUMBER_OF = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
+_DATE = re.compile(rb"\s?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([()])|([^\s()"\[\]]+(?:\[[^\]]*\](?:<\d+>)?)?)')
+_FETCH = re.compile(rb"\* \d+ FETCH ", re.IGNORECASE)
+_CODE = re.compile(rb"\[([^\s\]]+)(?: ([^\]]*))?\]")
+_ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^\s")]+)"?\)', re.IGNORECASE)
+_LITERAL = re.compile(rb"~?\{\d+\+?\}")
+_ZONES: dict[bytes, tzinfo] = {}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer:
+    """One command's answer. `text` and `lines` are the server's own words: never shown, never logged."""
+
+    status: bytes
+    text: bytes
+    lines: tuple[Line, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == b"OK"
+
+    @property
+    def code(self) -> bytes:
+        """The response code of the tagged line, such as OVERQUOTA (RFC 5530); empty where none."""
+        match = _CODE.match(self.text)
+        return match[1].upper() if match else b""
+
+    @property
+    def arguments(self) -> list[bytes]:
+        """What stands behind the tagged line's code, as of APPENDUID and COPYUID (RFC 4315)."""
+        match = _CODE.match(self.text)
+        return (match[2] or b"").split() if match else []
+
+    def told(self, code: bytes) -> bytes | None:
+        """The argument of an untagged `* OK [code argument]`, or None."""
+        for line in self.lines:
+            match = _CODE.match(line[0][5:]) if line[0][:5].upper() == b"* OK " else None
+            if match and match[1].upper() == code:
+                return match[2] or b""
+        return None
+
+    def untagged(self, name: bytes) -> Iterator[Line]:
+        """The untagged answers of this name, the name removed."""
+        head = b"* " + name
+        for line in self.lines:
+            if line[0][: len(head)].upper() == head and line[0][len(head) : len(head) + 1] in (b" ", b""):
+                yield [line[0][len(head) :].strip(), *line[1:]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Row:
+    """What a FETCH told of one message. `flags` are as written; `body` is what BODY[…] held."""
+
+    uid: int
+    received: datetime | None = None
+    flags: frozenset[str] = frozenset()
+    size: int = 0
+    body: bytes = b""
+
+
+def rows_of(answer: Answer, needs: Sequence[bytes]) -> Iterator[Row]:
+    """The messages of a FETCH; what lacks one of `needs` came unasked and is passed over."""
+    for line in answer.lines:
+        if _FETCH.match(line[0]):
+            told = _attributes(line)
+            if b"UID" in told and all(need in told for need in needs):
+                yield _row(told)
+
+
+def _row(told: dict[bytes, Any]) -> Row:
+    return Row(
+        uid=int(told[b"UID"]),
+        received=received_of(told.get(b"INTERNALDATE", b"")),
+        flags=frozenset(flag.decode("ascii", "replace") for flag in told.get(b"FLAGS", ())),
+        size=int(told.get(b"RFC822.SIZE", 0)),
+        body=told.get(b"BODY") or b"",
+    )
+
+
+def _attributes(line: Line) -> dict[bytes, Any]:
+    """Names to values of one FETCH line; `BODY[…]` is named BODY, whatever its section."""
+    told: dict[bytes, Any] = {}
+    name = b""
+    inner: list[bytes] | None = None
+    for value, is_open, is_close in _values(line):
+        if is_open:
+            inner = [] if name else None
+        elif is_close:
+            if inner is not None:
+                told[name], name, inner = tuple(inner), b"", None
+        elif inner is not None:
+            inner.append(value)
+        elif name:
+            told[name], name = value, b""
+        else:
+            name = b"BODY" if value[:5].upper() == b"BODY[" else value.upper()
+    return told
+
+
+def _values(line: Line) -> Iterator[tuple[bytes, bool, bool]]:
+    """The tokens behind `* n FETCH`, each with whether it opens or closes a list."""
+    for number, part in enumerate(line):
+        if number % 2:
+            yield part, False, False
+            continue
+        start = 0
+        if number == 0 and (match := _FETCH.match(part)):
+            start = match.end()
+        for token in _TOKEN.finditer(part, start):
+            quoted, bracket, atom = token.groups()
+            if quoted is not None:
+                yield re.sub(rb"\\(.)", rb"\1", quoted) if b"\\" in quoted else quoted, False, False
+            elif bracket is not None:
+                yield b"", bracket == b"(", bracket == b")"
+            elif not _LITERAL.fullmatch(atom):
+                yield (b"" if atom == b"NIL" else atom), False, False
+
+
+def received_of(text: bytes) -> datetime | None:
+    """An INTERNALDATE (RFC 9051, date-time) as an aware datetime; None where it cannot be one."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
+    day, month, year, hour, minute, second, sign, ahead, past = match.groups()
+    try:
+        zone = _ZONES.get(text[-5:])
+        if zone is None:
+            offset = timedelta(hours=int(ahead), minutes=int(past))
+            zone = _ZONES[text[-5:]] = timezone(-offset if sign == b"-" else offset)
+        number = _NUMBER_OF[month.lower()]
+        return datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=zone)
+    except (ValueError, KeyError):
+        return None
+
+
+def date_time(moment: datetime) -> bytes:
+    """An instant as APPEND wants it, in UTC: the same instant on every server."""
+    at = moment.astimezone(UTC)
+    return b'"%2d-%s-%04d %02d:%02d:%02d +0000"' % (
+        at.day, _MONTHS[at.month - 1], at.year, at.hour, at.minute, at.second,
+    )  # fmt: skip
+
+
+def day(moment: datetime) -> bytes:
+    """A day as SEARCH wants it."""
+    return b"%d-%s-%04d" % (moment.day, _MONTHS[moment.month - 1], moment.year)
+
+
+def quoted(text: bytes) -> bytes:
+    """A quoted string (RFC 9051, 4.3). The text holds no control character."""
+    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def keys_of(uid_set: bytes) -> tuple[int, ...]:
+    """`1:3,7` as 1, 2, 3, 7, in the server's order (COPYUID and APPENDUID depend on it)."""
+    keys: list[int] = []
+    for part in uid_set.split(b","):
+        first, _, last = part.partition(b":")
+        low, high = int(first), int(last or first)
+        keys.extend(range(low, high + 1) if low <= high else range(high, low + 1))
+    return tuple(keys)
+
+
+def sets_of(keys: Iterable[int], size: int, count: int) -> Iterator[bytes]:
+    """UID sets as ranges, in order, of at most `size` bytes and `count` messages each.
+
+    A range never spans a UID that was not named: what is not named is not touched.
+    """
+    text = bytearray()
+    held = 0
+    for first, last in _ranges(sorted(set(keys))):
+        while first <= last:
+            upto = min(last, first + count - held - 1)
+            part = b"%d:%d" % (first, upto) if first < upto else b"%d" % first
+            text += b"," + part if text else part
+            held += upto - first + 1
+            first = upto + 1
+            if held >= count or len(text) + 24 > size:
+                yield bytes(text)
+                text, held = bytearray(), 0
+    if text:
+        yield bytes(text)
+
+
+def _ranges(keys: Sequence[int]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for index in range(1, len(keys) + 1):
+        if index == len(keys) or keys[index] != keys[index - 1] + 1:
+            yield keys[start], keys[index - 1]
+            start = index
+
+
+def by_tag(answers: Sequence[Answer], tags: Sequence[bytes]) -> list[Answer]:
+    """Gives each ESEARCH line to the command that it names: Dovecot sends those of several searches
+    before the first of them is complete."""
+    lines: dict[bytes, list[Line]] = {tag: [] for tag in tags}
+    for tag, answer in zip(tags, answers, strict=True):
+        for line in answer.lines:
+            match = _ESEARCH.match(line[0])
+            lines.get(match[1] if match else tag, lines[tag]).append(line)
+    pairs = zip(answers, tags, strict=True)
+    return [Answer(answer.status, answer.text, tuple(lines[tag])) for answer, tag in pairs]
+
+
+def found_by(answer: Answer) -> tuple[int, ...]:
+    """The UIDs of a SEARCH or ESEARCH answer (RFC 9051, 7.3.4), in order."""
+    for line in answer.untagged(b"ESEARCH"):
+        match = re.search(rb"\bALL ([\d:,]+)", line[0], re.IGNORECASE)
+        return tuple(sorted(keys_of(match[1]))) if match else ()
+    keys: list[int] = []
+    for line in answer.untagged(b"SEARCH"):
+        keys.extend(int(word) for word in line[0].split() if word.isdigit())
+    return tuple(sorted(keys))
+
+
+def number_in(answer: Answer, name: bytes) -> int | None:
+    """COUNT, MIN or MAX of an ESEARCH answer; None where it was not told."""
+    for line in answer.untagged(b"ESEARCH"):
+        match = re.search(rb"\b" + name + rb" (\d+)", line[0], re.IGNORECASE)
+        return int(match[1]) if match else None
+    return None
+
+
+def status_of(answer: Answer) -> dict[bytes, int]:
+    """The numbers of a STATUS answer."""
+    for line in answer.untagged(b"STATUS"):
+        words = line[-1].rpartition(b"(")[2].rstrip(b") ").split()
+        return {name.upper(): int(value) for name, value in zip(words[::2], words[1::2], strict=False)}
+    return {}
+
+
+def parsed(line: Line) -> tuple[Any, ...]:
+    """The words and lists of a LIST, NAMESPACE or MYRIGHTS answer; () where it makes no sense."""
+    parts: list[Any] = []
+    for number in range(0, len(line), 2):
+        text = line[number]
+        parts.append((text, line[number + 1]) if number + 1 < len(line) else text)
+    try:
+        return tuple(parse_response(parts))
+    except Exception:  # a foreign parser, and its errors carry the server's words
+        return ()

@@ -1,0 +1,310 @@
+"""Carrying messages between mailboxes: byte for byte, received date and flags included (P3, P8).
+
+Three ways: MULTIAPPEND (RFC 3502), APPEND one by one, and UID COPY where one login sees both ends.
+What was added is believed when a fresh FETCH shows it with its date and its flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from retentiond.core.model import Key, Mark, Place, Role
+from retentiond.errors import Refused, Why
+from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Message
+from retentiond.mailbox.headers import fields_of, likeness_of
+from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted, rows_of
+from retentiond.mailbox.imap_destroy import remove
+from retentiond.mailbox.imap_session import Session, numbers
+from retentiond.mailbox.wire import LONGEST_LITERAL
+
+#: Flags that stay behind: one is a deed of somebody's, the other the server's own (decisions: strays).
+_LEFT_BEHIND = frozenset(("\\deleted", "\\recent"))
+#: Up to so many likenesses the server searches for each; above, the folder's Message-IDs are read once.
+_SEARCHED_SINGLY = 20
+_INDEXED_AT_ONCE = 5_000
+_SIZES_AT_ONCE = 5_000
+_LONGEST_HINT = 500
+
+_DELETED, _SEEN_WHOLE = "\\deleted", (b"INTERNALDATE", b"FLAGS", b"BODY")
+
+
+@dataclass(slots=True)
+class Index:
+    """Which messages of a folder have which Message-ID and size, up to `next_uid`."""
+
+    next_uid: int = 1
+    found: dict[tuple[Mark, int], list[int]] = field(default_factory=dict)
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+    """The verb of the port. Raises Refused(too-big) for what cannot be carried."""
+    session.look_again(place)
+    for row in _whole(session, place, numbers(keys)):
+        if row.received is not None:
+            yield Message(row.uid, row.body, row.received, carried(row.flags))
+
+
+def carried(flags: Iterable[str]) -> frozenset[str]:
+    """The flags that go with a message."""
+    return frozenset(flag for flag in flags if flag.lower() not in _LEFT_BEHIND)
+
+
+def _whole(session: Session, place: Place, keys: Sequence[int]) -> Iterator[Row]:
+    """Messages whole, in order of key; at most CARRY_BYTES of them at a time in memory."""
+    wire = session.wire
+    for portion in _portions(_sizes(session, place, keys)):
+        # Between two portions the caller may have had us open another folder.
+        session.stay_at(place)
+        for uids in wire.sets(portion):
+            command = b"UID FETCH " + uids + b" (UID INTERNALDATE FLAGS BODY.PEEK[])"
+            answer = wire.expect(wire.ask(command)[0], place.folder)
+            rows = {row.uid: row for row in rows_of(answer, _SEEN_WHOLE)}
+            del answer
+            yield from (rows[key] for key in portion if key in rows)
+
+
+def _sizes(session: Session, place: Place, keys: Sequence[int]) -> list[tuple[int, int]]:
+    wire = session.wire
+    wanted = set(keys)
+    sizes: dict[int, int] = {}
+    for uids in wire.sets(keys, _SIZES_AT_ONCE):
+        answer = wire.expect(wire.ask(b"UID FETCH " + uids + b" (UID RFC822.SIZE)")[0], place.folder)
+        for row in rows_of(answer, (b"RFC822.SIZE",)):
+            if row.uid in wanted:
+                sizes[row.uid] = row.size
+    if any(size > LONGEST_LITERAL for size in sizes.values()):
+        raise Refused(session.target, Why.TOO_BIG, place.folder)
+    return sorted(sizes.items())
+
+
+def _portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    portion: list[int] = []
+    weight = 0
+    for key, size in sizes:
+        if portion and (weight + size > CARRY_BYTES or len(portion) == CARRY_MESSAGES):
+            yield portion
+            portion, weight = [], 0
+        portion.append(key)
+        weight += size
+    if portion:
+        yield portion
+
+
+# ── looking for twins ────────────────────────────────────────────────────────────────────────────
+
+
+def copies(
+    session: Session, place: Place, of: Sequence[Likeness], indexes: dict[Place, Index]
+) -> Iterator[Copy]:
+    """The verb of the port. The index of a folder grows with the folder and is never read twice."""
+    opened = session.look_again(place)
+    wanted = {(likeness.message, likeness.size) for likeness in of}
+    if len(of) <= _SEARCHED_SINGLY and all(_can_be_searched(likeness.hint) for likeness in of):
+        candidates = _searched(session, place, of)
+    else:
+        index = indexes.setdefault(place, Index())
+        _grow(session, place, index, opened.next_uid)
+        candidates = {uid for like in wanted for uid in index.found.get(like, ())}
+    keyword = session.scope.hold_keyword.casefold()
+    for row in _whole(session, place, sorted(candidates)):
+        like = likeness_of(row.body, session.marker)
+        if (like.message, like.size) in wanted and row.received is not None:
+            flags = {flag.lower() for flag in row.flags}
+            is_held = place.role is Role.HOLD or keyword in {flag.casefold() for flag in flags}
+            digest = sha256(row.body).digest()
+            there = frozenset(flag for flag in row.flags if flag.lower() != "\\recent")
+            yield Copy(row.uid, digest, row.received, there, is_held, _DELETED in flags)
+
+
+def _can_be_searched(hint: str) -> bool:
+    return bool(hint) and hint.isascii() and hint.isprintable() and len(hint) <= _LONGEST_HINT
+
+
+def _searched(session: Session, place: Place, of: Sequence[Likeness]) -> set[int]:
+    hints = {likeness.hint.strip().strip("<>") for likeness in of}
+    criteria = [b"HEADER Message-ID " + quoted(hint.encode("ascii")) for hint in sorted(hints)]
+    return {uid for found in session.wire.search(*criteria, label=place.folder) for uid in found}
+
+
+def _grow(session: Session, place: Place, index: Index, next_uid: int) -> None:
+    """Reads size and Message-ID of what came since the last time."""
+    wire = session.wire
+    [fresh] = wire.search(b"UID %d:*" % index.next_uid, label=place.folder)
+    keys = [uid for uid in fresh if uid >= index.next_uid]
+    what = b" (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+    for uids in wire.sets(keys, _INDEXED_AT_ONCE):
+        answer = wire.expect(wire.ask(b"UID FETCH " + uids + what)[0], place.folder)
+        for row in rows_of(answer, (b"RFC822.SIZE", b"BODY")):
+            if row.uid >= index.next_uid:
+                message = session.marker.message(fields_of(row.body).get("message-id", ""))
+                index.found.setdefault((message, row.size), []).append(row.uid)
+    index.next_uid = max([next_uid if next_uid < 2**32 else 0, index.next_uid, *(key + 1 for key in keys)])
+
+
+# ── adding ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def add(session: Session, place: Place, messages: Sequence[Message]) -> None:
+    """The verb of the port. All or none where the server offers MULTIAPPEND; else one by one, and what
+    stands at a failure stays (the caller counts copies before it adds). A date or a flag that the
+    server does not take makes it Refused, and the copies are taken out again."""
+    if not messages:
+        return
+    _refuse_too_big(session, place, messages)
+    opened = session.look_again(place)
+    session.leave()
+    at_once = len(messages) if session.wire.offers("MULTIAPPEND") else 1
+    batches = [messages[start : start + at_once] for start in range(0, len(messages), at_once)]
+    told: list[int] = []
+    for batch in batches:
+        told += _append(session, place, batch)
+    expected = [(message.received, carried(message.flags), len(message.content)) for message in messages]
+    if len(told) == len(messages):
+        verify(session, place, dict(zip(told, expected, strict=True)))
+    else:
+        verify(session, place, _matched(session, place, opened.next_uid, expected))
+
+
+Expected = tuple[datetime, frozenset[str], int]
+
+
+def _refuse_too_big(session: Session, place: Place, messages: Sequence[Message]) -> None:
+    limit = session.wire.append_limit
+    if limit is not None and any(len(message.content) > limit for message in messages):
+        raise Refused(session.target, Why.TOO_BIG, place.folder)
+    # In a MULTIAPPEND an empty literal is the word for "forget it" (RFC 3502).
+    if not all(message.content for message in messages):
+        raise Refused(session.target, Why.PROTOCOL, place.folder)
+
+
+def _append(session: Session, place: Place, batch: Sequence[Message]) -> list[int]:
+    """The UIDs that the server gave (APPENDUID, RFC 4315), in order; empty where it does not say."""
+    folder = session.folder(place.folder)
+    parts = []
+    for message in batch:
+        flags = " ".join(sorted(carried(message.flags))).encode("ascii", "replace")
+        parts.append((b"(%s) %s" % (flags, date_time(message.received)), message.content))
+    answer = session.wire.expect(session.wire.append(folder.argument, parts), place.folder)
+    return list(_told(answer, b"APPENDUID", 1))
+
+
+def _told(answer: Answer, code: bytes, index: int) -> tuple[int, ...]:
+    words = answer.arguments if answer.code == code else []
+    return keys_of(words[index]) if len(words) > index else ()
+
+
+def _matched(session: Session, place: Place, first: int, expected: Sequence[Expected]) -> dict[int, Expected]:
+    """Which of the messages that came since `first` are ours, by date and size, without APPENDUID."""
+    session.look_again(place)
+    [fresh] = session.wire.search(b"UID %d:*" % first, label=place.folder)
+    left = list(expected)
+    found: dict[int, Expected] = {}
+    for row in _rows(session, place, [uid for uid in fresh if uid >= first]):
+        match = next((each for each in left if (each[0], each[2]) == (row.received, row.size)), None)
+        if match is not None:
+            left.remove(match)
+            found[row.uid] = match
+    if left:
+        raise Refused(session.target, Why.PROTOCOL, place.folder)
+    return found
+
+
+def verify(session: Session, place: Place, expected: dict[int, Expected]) -> None:
+    """Believes the copies when a fresh look shows them; sets the flags that did not come along.
+
+    Raises Refused after taking the copies out again where date or flags cannot be kept: a wrong date
+    would break the promise (P1), a lost flag the footprint (P8).
+    """
+    opened = session.look_again(place)
+    wrong = _wrong(session, place, expected)
+    if wrong and all(has_date for has_date, _, _ in wrong.values()):
+        _set_flags(session, place, wrong)
+        session.look_again(place)
+        wrong = _wrong(session, place, expected)
+    session.leave()
+    if not wrong:
+        return
+    if session.wire.offers("UIDPLUS"):
+        try:
+            session.take_again(opened.place)
+            remove(session, list(expected))
+        finally:
+            session.leave()
+    raise Refused(session.target, Why.NOT_KEPT, place.folder)
+
+
+_Wrong = dict[int, tuple[bool, frozenset[str], frozenset[str]]]
+
+
+def _wrong(session: Session, place: Place, expected: dict[int, Expected]) -> _Wrong:
+    """Of each copy that is not as it should be: is its date right, which flags lack, which are too many."""
+    rows = {row.uid: row for row in _rows(session, place, list(expected))}
+    wrong: _Wrong = {}
+    for uid, (received, flags, _size) in expected.items():
+        row = rows.get(uid)
+        if row is None:
+            wrong[uid] = (False, flags, frozenset())
+            continue
+        wanted = {flag.lower(): flag for flag in flags}
+        there = {flag.lower(): flag for flag in row.flags if flag.lower() != "\\recent"}
+        lacking = frozenset(wanted[name] for name in wanted.keys() - there.keys())
+        spare = frozenset(there[name] for name in there.keys() - wanted.keys())
+        if row.received != received or lacking or spare:
+            wrong[uid] = (row.received == received, lacking, spare)
+    return wrong
+
+
+def _rows(session: Session, place: Place, keys: Sequence[int]) -> Iterator[Row]:
+    wire = session.wire
+    for uids in wire.sets(keys, _SIZES_AT_ONCE):
+        command = b"UID FETCH " + uids + b" (UID INTERNALDATE FLAGS RFC822.SIZE)"
+        answer = wire.expect(wire.ask(command)[0], place.folder)
+        yield from rows_of(answer, (b"INTERNALDATE", b"FLAGS"))
+
+
+def _set_flags(session: Session, place: Place, wrong: _Wrong) -> None:
+    by_change: dict[tuple[bytes, frozenset[str]], list[int]] = {}
+    for uid, (_, lacking, spare) in wrong.items():
+        for sign, flags in ((b"+", lacking), (b"-", spare)):
+            if flags:
+                by_change.setdefault((sign, flags), []).append(uid)
+    try:
+        session.take_again(place)
+        for (sign, flags), keys in by_change.items():
+            words = " ".join(sorted(flags)).encode("ascii", "replace")
+            for uids in session.wire.sets(keys):
+                command = b"UID STORE %s %sFLAGS.SILENT (%s)" % (uids, sign, words)
+                session.wire.expect(session.wire.ask(command, keeps=False)[0], place.folder)
+    finally:
+        session.leave()
+
+
+# ── copying within one login ─────────────────────────────────────────────────────────────────────
+
+
+def copy(source: Session, place: Place, keys: Sequence[Key], home: Session, sent: Place) -> bool:
+    """The verb of the port, both ends being of one login. COPYUID says what became what (RFC 4315)."""
+    if not source.wire.offers("UIDPLUS"):
+        return False
+    destination = home.folder(sent.folder)
+    source.look_again(place)
+    home.look_again(sent)
+    there = {row.uid: row for row in _rows(source, place, numbers(keys))}
+    for uids in source.wire.sets(list(there), CARRY_MESSAGES):
+        answer = source.wire.ask(b"UID COPY " + uids + b" " + destination.argument)[0]
+        source.wire.expect(answer, place.folder)
+        pairs = zip(_told(answer, b"COPYUID", 1), _told(answer, b"COPYUID", 2), strict=True)
+        expected: dict[int, Expected] = {}
+        for old, new in pairs:
+            row = there.get(old)
+            if row is not None and row.received is not None:
+                expected[new] = (row.received, carried(row.flags), row.size)
+        verify(home, sent, expected)
+    source.leave()
+    return True

@@ -1,0 +1,162 @@
+"""What a server can promise: its abilities, its clock, and whether it keeps what was destroyed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from retentiond.core.model import Kind, Role
+from retentiond.errors import MailboxError, Refused, Unreachable
+from retentiond.mailbox.base import Abilities, ClockReading
+from retentiond.mailbox.imap_answers import Row, date_time, quoted, rows_of
+from retentiond.mailbox.imap_destroy import remove
+from retentiond.mailbox.imap_folders import Folder
+from retentiond.mailbox.imap_session import Session
+
+#: By how many seconds this machine's clock and the server's may differ.
+CLOCK_SECONDS = 300
+
+_TEST_NAME = "retentiond-test-"
+_TEST_MESSAGE = (
+    "From: retentiond <retentiond@retentiond.example>\r\n"
+    "To: retentiond <retentiond@retentiond.example>\r\n"
+    "Subject: retentiond test message\r\n"
+    "Message-ID: <{id}>\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=us-ascii\r\n"
+    "\r\n"
+    "This is a test message of the mail retention program. It shows whether this server keeps what\r\n"
+    "was destroyed. It holds nothing and may be deleted.\r\n"
+)
+
+
+def abilities(session: Session) -> Abilities:
+    """The verb of the port."""
+    offers = session.wire.offers
+    return Abilities(
+        server=session.wire.server,
+        destroys_exactly=offers("UIDPLUS"),
+        carries_in_batches=offers("MULTIAPPEND"),
+        searches_by_age=offers("WITHIN"),
+        is_conditional=offers("CONDSTORE"),
+        tells_roles=offers("SPECIAL-USE"),
+        tells_rights=offers("ACL"),
+    )
+
+
+# ── the clock ────────────────────────────────────────────────────────────────────────────────────
+
+
+def clock(session: Session, now: datetime) -> ClockReading:
+    """The verb of the port. A message of known date is a witness: by how much it is older than which
+    age, the server says by its own clock. In an advisor's mailbox nothing is dated (P3)."""
+    if session.scope.kind is Kind.ADVISOR:
+        return ClockReading(None)
+    newest: datetime | None = None
+    agrees: bool | None = None
+    for folder in _likely(session):
+        rows = list(_ends(session, folder))
+        dates = [row.received for row in rows if row.received is not None]
+        newest = max([*dates, *([newest] if newest else [])], default=None)
+        if agrees is None and session.wire.offers("WITHIN"):
+            agrees = _asked(session, rows, now)
+        if newest is not None and (agrees is not None or not session.wire.offers("WITHIN")):
+            break
+    session.leave()
+    return ClockReading(agrees, newest)
+
+
+def _likely(session: Session) -> list[Folder]:
+    """Where a message is likely to be found: the Inbox first, the hold folder last."""
+    folders = [folder for folder in session.folders() if not folder.is_virtual]
+    order = {Role.INBOX: 0, Role.SENT: 1, Role.HOLD: 3}
+    return sorted(folders, key=lambda folder: order.get(folder.role, 2))
+
+
+def _ends(session: Session, folder: Folder) -> Iterator[Row]:
+    """The dates of the first and the last message of a folder."""
+    if session.look_at(folder).exists:
+        for which in (b"*", b"1"):
+            answer = session.wire.ask(b"FETCH " + which + b" (UID INTERNALDATE)")[0]
+            yield from rows_of(session.wire.expect(answer, folder.label), (b"INTERNALDATE",))
+
+
+def _asked(session: Session, rows: list[Row], now: datetime) -> bool | None:
+    for row in rows:
+        if row.received is None:
+            continue
+        age = int((now - row.received).total_seconds())
+        if age <= CLOCK_SECONDS:
+            continue
+        within = b"UID %d OLDER " % row.uid
+        terms = (within + b"%d" % (age - CLOCK_SECONDS), within + b"%d" % (age + CLOCK_SECONDS))
+        older, much_older = session.wire.search(*terms)
+        return bool(older) and not much_older
+    return None
+
+
+# ── does the server keep what was destroyed? ─────────────────────────────────────────────────────
+
+
+def keeps_copies(session: Session) -> bool | None:
+    """The verb of the port: one message of our own, in a folder of our own, is destroyed and then
+    looked for in every folder that this login can see. Both are gone at the end."""
+    if not session.wire.offers("UIDPLUS"):
+        return None
+    session.folders()
+    token = secrets.token_hex(8)
+    own = (session.prefix.rstrip("/.") + "/" if session.prefix else session.own) + _TEST_NAME + token
+    folder = Folder(own, "test", Role.OTHER)
+    try:
+        if not session.wire.ask(b"CREATE " + folder.argument)[0].is_ok:
+            return None
+        try:
+            return _try(session, folder, f"{secrets.token_hex(16)}@retentiond.example")
+        finally:
+            session.leave()
+            with suppress(MailboxError):
+                session.wire.ask(b"DELETE " + folder.argument)
+    except Refused:
+        return None
+
+
+def _try(session: Session, folder: Folder, message_id: str) -> bool | None:
+    wire = session.wire
+    content = _TEST_MESSAGE.format(id=message_id).encode("ascii")
+    parts = [(b"(\\Seen) " + date_time(datetime.now(UTC)), content)]
+    wire.expect(wire.append(folder.argument, parts))
+    session.take(folder)
+    criterion = b"HEADER Message-ID " + quoted(message_id.encode("ascii"))
+    [found] = wire.search(criterion)
+    if len(found) != 1:
+        return None
+    remove(session, found)
+    [left] = wire.search(criterion)
+    session.leave()
+    if left:
+        return None
+    kept = [each.name for each in session.listed() if _is_in(session, each.name, criterion)]
+    for name in kept:
+        with suppress(MailboxError):
+            _clean(session, name, criterion)
+    return bool(kept)
+
+
+def _is_in(session: Session, name: str, criterion: bytes) -> bool:
+    """Folders that may be listed and not opened hold nothing that we could find."""
+    try:
+        session.look_at(Folder(name, "test", Role.OTHER))
+        return bool(session.wire.search(criterion)[0])
+    except Unreachable:
+        raise
+    except MailboxError:
+        return False
+
+
+def _clean(session: Session, name: str, criterion: bytes) -> None:
+    session.take(Folder(name, "test", Role.OTHER))
+    [found] = session.wire.search(criterion)
+    remove(session, found)
+    session.leave()

@@ -1,0 +1,121 @@
+"""SIGKILL at any moment, then a sweep: none lost, none doubled, none early, no open intent (disaster 1)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from retentiond.cli import run
+from retentiond.ledger import Ledger
+from tests.servers.fixtures import DovecotFactory
+from tests.servers.seed import Seed, letter
+from tests.stories.real_world import Helpline, cutoff, seen
+from tests.stories.test_imap_stories import private, reply
+
+#: A process that has everything imported and forks: the moment of the kill then falls into the sweep.
+_SPAWN = multiprocessing.get_context("forkserver")
+_SPAWN.set_forkserver_preload(
+    ["retentiond.cli.sweep", "retentiond.mailbox.imap", "retentiond.ledger.book", "retentiond.config.build"]
+)
+
+
+@dataclass
+class Scene:
+    """A helpline with strays and due mail, and what it must look like in the end."""
+
+    story: Helpline
+    strays: list[Seed]
+    own: list[Seed]
+    kept: list[Seed]
+
+    def check(self) -> None:
+        """The end that an undisturbed sweep would have come to."""
+        story = self.story
+        assert Counter(story.mail(story.line, "Sent")) == Counter(map(seen, self.strays))
+        assert Counter(story.mail(story.ana, "Sent")) == Counter(map(seen, self.own))
+        assert Counter(story.mail(story.line, "INBOX")) == Counter(map(seen, self.kept))
+        key = (story.directory / "state" / "ledger.key").read_bytes()
+        with Ledger.open(story.state, key) as book:
+            assert book.open_intents() == ()
+            book.verify()
+
+
+def scene(factory: DovecotFactory, directory: Path, many: int) -> Scene:
+    """`many` strays among as many messages of the advisor's own; half as many due at the helpline."""
+    server = factory()
+    story = Helpline(server, directory, server.new_user("line"), server.new_user("ana"))
+    edge = cutoff()
+    strays = [
+        reply(n, edge + timedelta(days=2, minutes=n), ("\\Seen",) if n % 4 else ()) for n in range(many - 2)
+    ]
+    strays += [reply(9000, edge + timedelta(days=3), text=f"answer {n}\r\n") for n in (1, 2)]
+    own = private(many)
+    kept = [
+        Seed(letter(f"new{n}@post.example"), edge + timedelta(hours=30 + n), ()) for n in range(many // 4)
+    ]
+    due = [Seed(letter(f"old{n}@post.example"), edge - timedelta(hours=30 + n), ()) for n in range(many // 2)]
+    story.seed(story.ana, "Sent", [each for pair in zip(strays, own, strict=True) for each in pair])
+    story.seed(story.line, "INBOX", kept + due)
+    story.arm()
+    return Scene(story, strays, own, kept)
+
+
+def _sweep(config: str) -> None:
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
+    run(["--config", config, "--quiet", "sweep"])
+
+
+def _killed_after(config: Path, seconds: float) -> bool:
+    """Whether the sweep was still at work when it was killed."""
+    process = _SPAWN.Process(target=_sweep, args=(str(config),))
+    process.start()
+    process.join(seconds)
+    was_alive = process.is_alive()
+    process.kill()
+    process.join()
+    return was_alive
+
+
+def _kill_often(factory: DovecotFactory, directory: Path, times: int, many: int) -> int:
+    chance = random.Random(20261122)
+    measured = scene(factory, directory / "measured", many)
+    _killed_after(measured.story.config, 0)  # the process that forks is up from here on
+    assert measured.story.run("audit") == 0
+    begun = time.monotonic()
+    assert not _killed_after(measured.story.config, 60)
+    whole = time.monotonic() - begun
+    measured.check()
+    kills = 0
+    for number in range(times):
+        (directory / str(number)).mkdir()
+        disturbed = scene(factory, directory / str(number), many)
+        kills += _killed_after(disturbed.story.config, chance.uniform(0.02, whole))
+        assert disturbed.story.run("sweep") == 0, disturbed.story.complaints
+        disturbed.check()
+    return kills
+
+
+def test_killed_at_fifteen_moments(dovecot_factory: DovecotFactory, tmp_path: Path) -> None:
+    (tmp_path / "measured").mkdir()
+    assert _kill_often(dovecot_factory, tmp_path, 15, 40) >= 8, "most kills must meet a sweep at work"
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+def test_a_thousand_strays_killed_at_two_hundred_moments(
+    dovecot_factory: DovecotFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "measured").mkdir()
+    kills = _kill_often(dovecot_factory, tmp_path, 200, 1000)
+    print(f"200 runs, {kills} killed at work: none lost, none doubled, none early, no open intent")
+    assert kills >= 150
