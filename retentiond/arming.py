@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
-from retentiond.ledger import Ledger
 from retentiond.locks import held
 from retentiond.sweep import Progress, look_and_judge
 from retentiond.targets import Estate, Target
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

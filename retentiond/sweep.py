@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retentiond.core import findings
 from retentiond.core.chain import Seal
@@ -34,11 +35,13 @@ from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
 from retentiond.errors import ClockDoubted, Exit, MailboxError, Why, gravest
 from retentiond.execute import Hands, Keeping, execute, settle
-from retentiond.ledger import Ledger
 from retentiond.locks import held
 from retentiond.logs import get_logger
 from retentiond.survey import item_mark, survey, undated
 from retentiond.targets import Estate, Target
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
 
 _log = get_logger()
 
@@ -114,6 +117,7 @@ def sweep(
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
         standings = standings_of(estate, book)
         approved, broken = _approve(plan, standings, estate, only, reviewed)
+        broken = _since_when(broken, plan, book, now)
         for finding in broken:
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
@@ -123,8 +127,8 @@ def sweep(
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
         armed = _arm_the_clean(plan, standings, estate, book, now, only)
         forecasts = _forecasts(second, approved)
-        seals = book.swept(now, forecasts, _counts(outcomes, found))
         book.forget_expired(now)
+        seals = book.swept(now, forecasts, _counts(outcomes, found))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
 
@@ -291,6 +295,22 @@ def _approve(
         else:
             broken.extend(findings.of_fuse(verdict))
     return approved, broken
+
+
+def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
+    """Findings of unarmed targets learn for how many days they have been findings."""
+    from retentiond.ledger import UNARMED  # here, for it brings SQLAlchemy
+
+    unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
+    for target in plan.targets:
+        if target.target not in unarmed and target.is_clean:
+            book.forget(UNARMED, target.target)
+    return [
+        replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
+        if finding.cause is Cause.UNARMED
+        else finding
+        for finding in broken
+    ]
 
 
 def _hands(estate: Estate, book: Ledger, now: datetime, progress: Progress) -> Hands:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import click
 
@@ -91,9 +91,37 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
     ctx.obj = {"config": config, "quiet": quiet, "verbose": verbose}
 
 
+class Heard:
+    """An output whose reader may go away (`retentiond … | head`): what nobody hears any more is dropped,
+    and the findings and the exit code come all the same."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._forget()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._forget()
+
+    def _forget(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code; no user's mistake ends in a traceback."""
     logs.install_last_resort()
+    sys.stdout, sys.stderr = cast("TextIO", Heard(sys.stdout)), cast("TextIO", Heard(sys.stderr))
     sys.exit(run(arguments))
 
 
@@ -114,9 +142,6 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("retentiond: stopped; run the same command again to finish", err=True)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
     except Exception as error:
         return _own_fault(error)
 

@@ -6,17 +6,19 @@ import os
 import sys
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from retentiond.cli.screen import progress, show_findings, show_plan
 from retentiond.cli.session import Session, now, say, session
 from retentiond.core.model import Destroy, Hold, Refile, Review
-from retentiond.ledger import Ledger
 from retentiond.report.tables import as_csv, as_json
 from retentiond.sweep import Audit, audit
 from retentiond.targets import Estate
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
 
 
 @click.command(epilog="Example: retentiond audit --only listening-line --save plan.json")

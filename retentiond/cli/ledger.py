@@ -9,7 +9,7 @@ import click
 
 from retentiond.cli.session import now, say, session
 from retentiond.config import Source, read_secret_bytes
-from retentiond.ledger import Ledger, Seal, seals_in
+from retentiond.ledger import Seal, seals_in
 
 
 @click.group(epilog="Example: retentiond ledger verify --seal last-report.txt")
@@ -21,6 +21,8 @@ def command() -> None:
 @click.pass_context
 def init(ctx: click.Context) -> int:
     """Make the ledger, its key (where the reference is a file) and its public key. Overwrites nothing."""
+    from retentiond.ledger import Ledger
+
     current = session(ctx)
     settings = current.config.ledger
     is_file = settings.key.source is Source.FILE
@@ -86,5 +88,5 @@ def export(ctx: click.Context) -> int:
     current = session(ctx)
     with current.ledger() as book:
         for line in book.export():
-            click.echo(line)
+            click.echo(line, nl=False)
     return 0

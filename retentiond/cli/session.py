@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from retentiond import logs
 from retentiond.config import Config, find, load, read_secret_bytes
-from retentiond.errors import LedgerMissing
-from retentiond.ledger import Ledger
+from retentiond.errors import LedgerMissing, SecretMissing
+from retentiond.ledger import is_founded
 from retentiond.mailbox.base import Marker
 from retentiond.targets import Estate, estate_of
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,14 @@ class Session:
 
     def ledger(self) -> Ledger:
         """The ledger, opened. Raises LedgerMissing, LedgerDamaged, PermissionsTooOpen."""
-        directory = self.config.ledger.directory
-        if not (directory / "ledger.db").exists():
-            raise LedgerMissing(str(directory))
-        return Ledger.open(directory, read_secret_bytes(self.config.ledger.key))
+        from retentiond.ledger import Ledger
+
+        settings = self.config.ledger
+        try:
+            return Ledger.open(settings.directory, read_secret_bytes(settings.key))
+        except SecretMissing as error:
+            place = f"{settings.directory} ({error.place})" if is_founded(settings.directory) else None
+            raise LedgerMissing(place or str(settings.directory)) from None
 
     @contextmanager
     def estate_with_ledger(self) -> Iterator[tuple[Estate, Ledger]]:
@@ -43,7 +51,7 @@ class Session:
     @contextmanager
     def estate_to_look_at(self) -> Iterator[tuple[Estate, Ledger | None]]:
         """For a command that only looks: without a ledger, marks have a key that dies with the command."""
-        if (self.config.ledger.directory / "ledger.db").exists():
+        if is_founded(self.config.ledger.directory):
             with self.estate_with_ledger() as both:
                 yield both
         else:

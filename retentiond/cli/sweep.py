@@ -53,7 +53,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
     if not current.quiet:
-        show_outcomes(report.outcomes)
+        show_outcomes(report.outcomes, report.plan)
     for name in sorted(report.armed):
         say(current, f"{name}: nothing due and nothing astray, so it armed itself.")
     if report.recovered:
@@ -69,7 +69,8 @@ def _summary(report: Report) -> str:
     gone = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
     held = report.count(Result.HELD)
     late = f", {items(held)} held meanwhile" if held else ""
-    promise = "no findings" if not report.findings else f"{len(report.findings)} findings (above)"
+    count = len(report.findings)
+    promise = f"{count} finding{'s' if count > 1 else ''} (above)" if count else "no findings"
     return f"{items(gone)} done{late}; looked again; {promise}."
 
 

@@ -51,6 +51,7 @@ class Break(StrEnum):
     CHECKPOINT = "a checkpoint is missing or out of place"
     SEALS = "seals.log is missing, shortened or unreadable"
     SCHEMA = "unknown schema"
+    INTENT = "an open intent is missing or unreadable"
     UNREADABLE = "not readable as a ledger"
     UNWRITABLE = "it cannot be read or written"
     BUSY = "another program holds it"

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from retentiond.core.chain import HOUSE, Break, Entry, Seal, root_hash, seals_in
+from retentiond.ledger.places import is_founded
 
 if TYPE_CHECKING:
     from retentiond.ledger.book import Ledger
@@ -25,6 +26,7 @@ __all__ = [
     "Ledger",
     "Seal",
     "Verified",
+    "is_founded",
     "root_hash",
     "seals_in",
 ]

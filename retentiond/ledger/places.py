@@ -19,6 +19,11 @@ PUBLIC = "ledger.pub"
 SEALS = "seals.log"
 
 
+def is_founded(directory: Path) -> bool:
+    """Whether a ledger was ever made here: anything of it is there."""
+    return any(_is_there(directory / name) for name in (BOOK, SEALS, PUBLIC))
+
+
 def check_places(directory: Path) -> None:
     """Raises LedgerMissing where nothing is there, LedgerDamaged where only part of it is, and
     PermissionsTooOpen where anybody but the owner could look in."""

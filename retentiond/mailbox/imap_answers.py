@@ -16,6 +16,9 @@ from imapclient.response_parser import parse_response
 
 Line: TypeAlias = list[bytes]
 
+#: More messages than any folder has: a server that names more is not believed.
+MOST_KEYS = 20_000_000
+
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _NUMBER_OF = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
 _DATE = re.compile(rb"\s?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
@@ -79,7 +82,10 @@ class Row:
 
 
 def rows_of(answer: Answer, needs: Sequence[bytes]) -> Iterator[Row]:
-    """The messages of a FETCH; what lacks one of `needs` came unasked and is passed over."""
+    """The messages of a FETCH; what lacks one of `needs` came unasked and is passed over.
+
+    Raises ValueError where a number is none.
+    """
     for line in answer.lines:
         if _FETCH.match(line[0]):
             told = _attributes(line)
@@ -172,11 +178,16 @@ def quoted(text: bytes) -> bytes:
 
 
 def keys_of(uid_set: bytes) -> tuple[int, ...]:
-    """`1:3,7` as 1, 2, 3, 7, in the server's order (COPYUID and APPENDUID depend on it)."""
+    """`1:3,7` as 1, 2, 3, 7, in the server's order (COPYUID and APPENDUID depend on it).
+
+    Raises ValueError where it is no set, or one that no folder is large enough for.
+    """
     keys: list[int] = []
     for part in uid_set.split(b","):
         first, _, last = part.partition(b":")
         low, high = int(first), int(last or first)
+        if abs(high - low) + len(keys) > MOST_KEYS:
+            raise ValueError
         keys.extend(range(low, high + 1) if low <= high else range(high, low + 1))
     return tuple(keys)
 
@@ -245,7 +256,8 @@ def status_of(answer: Answer) -> dict[bytes, int]:
     """The numbers of a STATUS answer."""
     for line in answer.untagged(b"STATUS"):
         words = line[-1].rpartition(b"(")[2].rstrip(b") ").split()
-        return {name.upper(): int(value) for name, value in zip(words[::2], words[1::2], strict=False)}
+        pairs = zip(words[::2], words[1::2], strict=False)
+        return {name.upper(): int(value) for name, value in pairs if value.isdigit()}
     return {}
 
 

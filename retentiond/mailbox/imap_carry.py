@@ -15,7 +15,7 @@ from retentiond.core.model import Key, Mark, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Message
 from retentiond.mailbox.headers import fields_of, likeness_of
-from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted, rows_of
+from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_session import Session, numbers
 from retentiond.mailbox.wire import LONGEST_LITERAL
@@ -62,10 +62,8 @@ def _whole(session: Session, place: Place, keys: Sequence[int]) -> Iterator[Row]
         # Between two portions the caller may have had us open another folder.
         session.stay_at(place)
         for uids in wire.sets(portion):
-            command = b"UID FETCH " + uids + b" (UID INTERNALDATE FLAGS BODY.PEEK[])"
-            answer = wire.expect(wire.ask(command)[0], place.folder)
-            rows = {row.uid: row for row in rows_of(answer, _SEEN_WHOLE)}
-            del answer
+            found = wire.fetch_rows(uids, b"INTERNALDATE FLAGS BODY.PEEK[]", _SEEN_WHOLE, place.folder)
+            rows = {row.uid: row for row in found}
             yield from (rows[key] for key in portion if key in rows)
 
 
@@ -74,8 +72,7 @@ def _sizes(session: Session, place: Place, keys: Sequence[int]) -> list[tuple[in
     wanted = set(keys)
     sizes: dict[int, int] = {}
     for uids in wire.sets(keys, _SIZES_AT_ONCE):
-        answer = wire.expect(wire.ask(b"UID FETCH " + uids + b" (UID RFC822.SIZE)")[0], place.folder)
-        for row in rows_of(answer, (b"RFC822.SIZE",)):
+        for row in wire.fetch_rows(uids, b"RFC822.SIZE", (b"RFC822.SIZE",), place.folder):
             if row.uid in wanted:
                 sizes[row.uid] = row.size
     if any(size > LONGEST_LITERAL for size in sizes.values()):
@@ -137,10 +134,9 @@ def _grow(session: Session, place: Place, index: Index, next_uid: int) -> None:
     wire = session.wire
     [fresh] = wire.search(b"UID %d:*" % index.next_uid, label=place.folder)
     keys = [uid for uid in fresh if uid >= index.next_uid]
-    what = b" (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+    items = b"RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
     for uids in wire.sets(keys, _INDEXED_AT_ONCE):
-        answer = wire.expect(wire.ask(b"UID FETCH " + uids + what)[0], place.folder)
-        for row in rows_of(answer, (b"RFC822.SIZE", b"BODY")):
+        for row in wire.fetch_rows(uids, items, (b"RFC822.SIZE", b"BODY"), place.folder):
             if row.uid >= index.next_uid:
                 message = session.marker.message(fields_of(row.body).get("message-id", ""))
                 index.found.setdefault((message, row.size), []).append(row.uid)
@@ -191,12 +187,13 @@ def _append(session: Session, place: Place, batch: Sequence[Message]) -> list[in
         flags = " ".join(sorted(carried(message.flags))).encode("ascii", "replace")
         parts.append((b"(%s) %s" % (flags, date_time(message.received)), message.content))
     answer = session.wire.expect(session.wire.append(folder.argument, parts), place.folder)
-    return list(_told(answer, b"APPENDUID", 1))
+    return list(_told(session, answer, b"APPENDUID", 1))
 
 
-def _told(answer: Answer, code: bytes, index: int) -> tuple[int, ...]:
+def _told(session: Session, answer: Answer, code: bytes, index: int) -> tuple[int, ...]:
     words = answer.arguments if answer.code == code else []
-    return keys_of(words[index]) if len(words) > index else ()
+    with session.wire.reading():
+        return keys_of(words[index]) if words else ()
 
 
 def _matched(session: Session, place: Place, first: int, expected: Sequence[Expected]) -> dict[int, Expected]:
@@ -261,11 +258,9 @@ def _wrong(session: Session, place: Place, expected: dict[int, Expected]) -> _Wr
 
 
 def _rows(session: Session, place: Place, keys: Sequence[int]) -> Iterator[Row]:
-    wire = session.wire
-    for uids in wire.sets(keys, _SIZES_AT_ONCE):
-        command = b"UID FETCH " + uids + b" (UID INTERNALDATE FLAGS RFC822.SIZE)"
-        answer = wire.expect(wire.ask(command)[0], place.folder)
-        yield from rows_of(answer, (b"INTERNALDATE", b"FLAGS"))
+    items = b"INTERNALDATE FLAGS RFC822.SIZE"
+    for uids in session.wire.sets(keys, _SIZES_AT_ONCE):
+        yield from session.wire.fetch_rows(uids, items, (b"INTERNALDATE", b"FLAGS"), place.folder)
 
 
 def _set_flags(session: Session, place: Place, wrong: _Wrong) -> None:
@@ -299,7 +294,10 @@ def copy(source: Session, place: Place, keys: Sequence[Key], home: Session, sent
     for uids in source.wire.sets(list(there), CARRY_MESSAGES):
         answer = source.wire.ask(b"UID COPY " + uids + b" " + destination.argument)[0]
         source.wire.expect(answer, place.folder)
-        pairs = zip(_told(answer, b"COPYUID", 1), _told(answer, b"COPYUID", 2), strict=True)
+        with source.wire.reading():
+            # Without COPYUID nobody knows what became what.
+            _, old_keys, new_keys = answer.arguments if answer.code == b"COPYUID" else ()
+            pairs = list(zip(keys_of(old_keys), keys_of(new_keys), strict=True))
         expected: dict[int, Expected] = {}
         for old, new in pairs:
             row = there.get(old)

@@ -115,7 +115,8 @@ class _Deed:
     def _step_by_step(self, store: bytes, uids: bytes) -> None:
         answer = self._wire.ask(store, keeps=False)[0]
         self._accept(answer)
-        touched = set(_modified(answer))
+        with self._wire.reading():
+            touched = set(_modified(answer))
         self._touched |= touched
         left = [key for key in keys_of(uids) if key not in touched]
         for rest in self._wire.sets(left, max(1, len(left))):

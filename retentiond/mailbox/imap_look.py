@@ -16,7 +16,7 @@ from retentiond.core.model import Census, FolderView, Item, Lot, Place, Ref, Rol
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.headers import THREAD_FIELDS, fields_of, marks_of
-from retentiond.mailbox.imap_answers import Row, day, number_in, quoted, rows_of
+from retentiond.mailbox.imap_answers import Row, day, number_in, quoted
 from retentiond.mailbox.imap_folders import Folder, is_named
 from retentiond.mailbox.imap_session import Opened, Session
 
@@ -177,8 +177,7 @@ class _View:
     def _dates(self, keys: Iterable[int]) -> Iterator[tuple[int, datetime | None]]:
         wanted = set(keys)
         for uids in self._wire.sets(list(wanted), _DATES_AT_ONCE):
-            answer = self._wire.ask(b"UID FETCH " + uids + b" (UID INTERNALDATE)")[0]
-            for row in rows_of(self._wire.expect(answer, self._place.folder), (b"INTERNALDATE",)):
+            for row in self._wire.fetch_rows(uids, b"INTERNALDATE", (b"INTERNALDATE",), self._place.folder):
                 if row.uid in wanted:
                     yield row.uid, row.received
 
@@ -334,10 +333,9 @@ def _either(terms: Sequence[bytes]) -> bytes:
 def headers(session: Session, place: Place, keys: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:
     """Dates, flags, sizes and a few header fields, in bounded portions; nothing is marked read."""
     wanted = set(keys)
-    what = b" (UID INTERNALDATE FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%s)])" % " ".join(fields).encode()
+    items = b"INTERNALDATE FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (%s)]" % " ".join(fields).encode()
     for uids in session.wire.sets(keys, _HEADERS_AT_ONCE):
         session.stay_at(place)
-        answer = session.wire.expect(session.wire.ask(b"UID FETCH " + uids + what)[0])
-        for row in rows_of(answer, (b"INTERNALDATE", b"FLAGS", b"BODY")):
+        for row in session.wire.fetch_rows(uids, items, (b"INTERNALDATE", b"FLAGS", b"BODY"), place.folder):
             if row.uid in wanted:
                 yield row

@@ -80,7 +80,9 @@ def _ends(session: Session, folder: Folder) -> Iterator[Row]:
     if session.look_at(folder).exists:
         for which in (b"*", b"1"):
             answer = session.wire.ask(b"FETCH " + which + b" (UID INTERNALDATE)")[0]
-            yield from rows_of(session.wire.expect(answer, folder.label), (b"INTERNALDATE",))
+            with session.wire.reading():
+                rows = list(rows_of(session.wire.expect(answer, folder.label), (b"INTERNALDATE",)))
+            yield from rows
 
 
 def _asked(session: Session, rows: list[Row], now: datetime) -> bool | None:

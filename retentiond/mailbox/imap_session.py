@@ -61,7 +61,9 @@ class Session:
         wire = self.wire
         is_extended = wire.offers("LIST-EXTENDED") and wire.offers("SPECIAL-USE")
         command = b'LIST "" "*"' + (b" RETURN (SPECIAL-USE)" if is_extended else b"")
-        return list(listed_in(wire.expect(wire.ask(command)[0])))
+        answer = wire.expect(wire.ask(command)[0])
+        with wire.reading():
+            return list(listed_in(answer))
 
     def folders(self) -> tuple[Folder, ...]:
         """The target's folders as they are now. Raises Refused(no-folder) where a configured one lacks."""
@@ -69,7 +71,8 @@ class Session:
             self._foreign = ()
             if self.wire.offers("NAMESPACE"):
                 answer = self.wire.expect(self.wire.ask(b"NAMESPACE")[0])
-                self._foreign, self.own = foreign_prefixes(answer), own_prefix(answer)
+                with self.wire.reading():
+                    self._foreign, self.own = foreign_prefixes(answer), own_prefix(answer)
         self._folders = folders_of(self.listed(), self.scope, self.marker, self.prefix, self._foreign)
         return self._folders
 
@@ -144,7 +147,8 @@ class Session:
             commands.append(b"MYRIGHTS " + folder.argument)
         answers = wire.ask(*commands)
         answer = wire.expect(answers[0], folder.label)
-        exists = next((int(line[0][2:-7]) for line in answer.lines if line[0].endswith(b" EXISTS")), 0)
+        numbers_told = (line[0][2:-7] for line in answer.lines if line[0].endswith(b" EXISTS"))
+        exists = next((int(number) for number in numbers_told if number.isdigit()), 0)
         wire.exists, wire.next_uid = exists, _number(answer, b"UIDNEXT") or 2**32
         place = Place(self.target, folder.label, folder.role, _number(answer, b"UIDVALIDITY"))
         self._at, self._name, self._may_write = place, folder.argument, verb == b"SELECT "

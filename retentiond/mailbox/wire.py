@@ -21,7 +21,7 @@ from imapclient import IMAPClient
 
 from retentiond.config import ImapAccount, Tls
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
-from retentiond.mailbox.imap_answers import Answer, Line, by_tag, found_by, number_in, sets_of
+from retentiond.mailbox.imap_answers import Answer, Line, Row, by_tag, found_by, number_in, rows_of, sets_of
 
 # imapclient logs every line of a session, at debug level, names and subjects included (P7).
 for _name in ("imapclient", "imapclient.imapclient", "imapclient.imaplib", "imapclient.util"):
@@ -38,6 +38,7 @@ COMMAND_BYTES, DOVECOT_BYTES = 8_000, 60_000
 #: How many messages one SEARCH without ESEARCH may name.
 WINDOW = 50_000
 
+_GOODBYE_SECONDS = 5
 _SEND_BUFFER = 256 * 1024
 _READ_BUFFER = 64 * 1024
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
@@ -98,8 +99,9 @@ class _Stream(imaplib.IMAP4):
         self.sock.sendall(data)
 
     def shutdown(self) -> None:
-        with suppress(OSError):
-            self.sock.close()
+        for each in (self._reader, self.sock):
+            with suppress(OSError, ValueError):
+                each.close()
 
     def _mesg(self, s: str, secs: float | None = None) -> None:
         """Nothing is printed."""
@@ -142,7 +144,7 @@ class Wire(IMAPClient):  # type: ignore[misc]
         self._imap._mesg = lambda *words: None
         self.normalise_times = False
         if any(word in self._imap.welcome.lower() for word in _EXCHANGE):
-            self.close()
+            self._break()
             raise Unsupported(self.target, Why.IS_EXCHANGE)
         if self._imap.state != "NONAUTH":
             self._fail(Why.TLS)
@@ -198,6 +200,7 @@ class Wire(IMAPClient):  # type: ignore[misc]
         if self._imap is not None:
             with suppress(Exception):
                 if not self.is_broken:
+                    self._imap.sock.settimeout(_GOODBYE_SECONDS)
                     self.ask(b"LOGOUT")
             self._imap.shutdown()
         self.is_broken = True
@@ -248,6 +251,18 @@ class Wire(IMAPClient):  # type: ignore[misc]
             self._imap.send(b"\r\n")
             return self._answer(tag)
 
+    def fetch_rows(self, uids: bytes, items: bytes, needs: Sequence[bytes], label: str = "") -> list[Row]:
+        """UID FETCH; the messages of which all of `needs` were told (the rest came unasked)."""
+        answer = self.expect(self.ask(b"UID FETCH " + uids + b" (UID " + items + b")")[0], label)
+        with self.reading():
+            return list(rows_of(answer, needs))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What cannot be read of an answer makes the server Unreachable, not us fail."""
+        with self._translated(Why.PROTOCOL):
+            yield
+
     def expect(self, answer: Answer, label: str = "") -> Answer:
         """The answer where it is OK; else the error that it stands for."""
         if answer.is_ok:
@@ -270,7 +285,8 @@ class Wire(IMAPClient):  # type: ignore[misc]
         for each in criteria:
             windows = [b""] if each.startswith(b"UID ") else self._windows()
             answers = [self.expect(self.ask(b"UID SEARCH " + w + each)[0], label) for w in windows]
-            found.append(tuple(key for answer in answers for key in found_by(answer)))
+            with self.reading():
+                found.append(tuple(key for answer in answers for key in found_by(answer)))
         return found
 
     def found(self, answers: Sequence[Answer], label: str = "") -> list[tuple[int, ...]]:
@@ -280,7 +296,8 @@ class Wire(IMAPClient):  # type: ignore[misc]
         for answer in answers:
             if self.expect(answer, label) and not any(answer.untagged(b"ESEARCH")):
                 self._fail(Why.PROTOCOL)
-            found.append(found_by(answer))
+            with self.reading():
+                found.append(found_by(answer))
         return found
 
     def count(self, criterion: bytes, label: str = "") -> int:
@@ -356,7 +373,8 @@ class Wire(IMAPClient):  # type: ignore[misc]
 
     def _fail(self, why: Why) -> NoReturn:
         self._break()
-        raise Unreachable(self.target, why, self._account.host)
+        # The cause would carry the server's words, and with them perhaps somebody's mail (P7).
+        raise Unreachable(self.target, why, self._account.host) from None
 
     def _break(self) -> None:
         self.is_broken = True

@@ -68,13 +68,15 @@ def finding_sentence(finding: Finding) -> str:
     count = items(finding.count)
     match finding.cause:
         case Cause.UNARMED:
-            due, astray = finding.numbers
+            due, astray, *since = finding.numbers
+            days = f" for {since[0]} days now" if since and since[0] else ""
             what = " and ".join(
                 each
                 for each in (f"{items(due)} due" if due else "", f"{astray} astray" if astray else "")
                 if each
             )
-            return f"{what}, but it is not armed: retentiond arm {finding.target} --destroy {finding.count}"
+            way_on = f"retentiond arm {finding.target} --destroy {finding.count}"
+            return f"{what}, but it is not armed{days}: {way_on}"
         case Cause.UNFORESEEN:
             planned, foreseen, limit = finding.numbers
             return (
