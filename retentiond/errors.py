@@ -153,9 +153,11 @@ class Unsupported(MailboxError):
 
 @dataclass(eq=False)
 class LedgerMissing(RetentionError):
-    """There is no ledger, or no key to it; `retentiond ledger init` makes both."""
+    """There is no ledger; `retentiond ledger init` makes it. Where only its key is missing, `key` says
+    where that should be."""
 
     path: str
+    key: str = ""
     exit_code: ClassVar[int] = Exit.LEDGER
 
 

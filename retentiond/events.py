@@ -61,6 +61,7 @@ _ALIAS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABEL: Final = re.compile(r"[A-Za-z0-9$\[][A-Za-z0-9._:/$\[\] -]{0,79}")
 _HEX: Final = re.compile(r"[0-9a-f]{4,128}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
+_SEAL: Final = re.compile(r"seal:[A-Za-z0-9_.~%-]{1,64}:\d{1,18}:[0-9a-f]{64}")
 _CLASS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 _PLACES: Final = re.compile(r"[a-z0-9_/]+\.py:\d+( [a-z0-9_/]+\.py:\d+)*")
 
@@ -79,6 +80,7 @@ FIELDS: Final[Mapping[str, Shape]] = {
     **_each(_LABEL, "folder detail"),
     **_each(_HEX, "root head plan rules"),
     **_each(_TIME, "as_of due_by next_at"),
+    **_each(_SEAL, "seal"),
     **_each(_CLASS, "error caused_by"),
     **_each(_PLACES, "at"),
 }

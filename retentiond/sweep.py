@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retentiond.core import findings
-from retentiond.core.chain import Seal
+from retentiond.core.chain import HOUSE, Seal
 from retentiond.core.clock import doubt
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
@@ -129,6 +129,7 @@ def sweep(
         forecasts = _forecasts(second, approved)
         book.forget_expired(now)
         seals = book.swept(now, forecasts, _counts(outcomes, found))
+    _log.info("ledger.sealed", seal=str(house_seal(seals)))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
 
@@ -427,6 +428,11 @@ def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, 
         of_target = counts.setdefault(finding.target, {})
         of_target["findings"] = of_target.get("findings", 0) + 1
     return counts
+
+
+def house_seal(seals: Sequence[Seal]) -> Seal:
+    """The seal of the house chain, whose entry names the heads of all others: one witness for the book."""
+    return next(seal for seal in seals if seal.chain == HOUSE)
 
 
 def _locked_gap(target: Target) -> Gap:

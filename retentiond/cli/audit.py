@@ -103,10 +103,13 @@ def _save(found: Audit, path: str, current: Session, book: Ledger | None) -> Non
 
     opened = book or current.ledger()
     text = save(found.plan, found.standings, opened.plan_key)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+    except OSError:
+        raise click.UsageError(f"--save: {path} cannot be written; name a place of your own") from None
     say(current, f"Saved as {Path(path)}: review it, then within a day: retentiond purge {path}")
 
 

@@ -88,5 +88,5 @@ def export(ctx: click.Context) -> int:
     current = session(ctx)
     with current.ledger() as book:
         for line in book.export():
-            click.echo(line, nl=False)
+            click.echo(line)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retentiond.core.chain import Break
 from retentiond.errors import (
     ArmingRefused,
     ClockDoubted,
@@ -18,6 +19,15 @@ from retentiond.errors import (
     UnknownTarget,
 )
 from retentiond.report.words import WHYS, items
+
+#: What is no damage to the book, and has its own way on.
+_LEDGERS: dict[str, str] = {
+    Break.EXISTS: "there is a ledger or a key already; nothing was overwritten",
+    Break.KEY: "the key is not this ledger's; nothing was done; check the key's place under [ledger]",
+    Break.BUSY: "another program holds the ledger; nothing was done; run the same command again",
+    Break.FULL: "the ledger's disk is full; nothing is destroyed that cannot be entered; make room first",
+    Break.UNWRITABLE: "the ledger cannot be read or written; run as root or as the service's user",
+}
 
 _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
@@ -45,14 +55,24 @@ def _fault(fault: Fault) -> str:
 def _sentence(error: RetentionError) -> str:
     match error:
         case SecretMissing():
-            return f"{error.account}: its secret cannot be read from {error.place}"
+            return (
+                f"{error.account}: its secret cannot be read from {error.place}; nothing was done; put it"
+                " there, or name its place in the configuration"
+            )
         case UnknownTarget():
             return f"there is no target {error.name!r}; the configuration knows {', '.join(error.known)}"
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
+        case LedgerMissing() if error.key:
+            return (
+                f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy that"
+                " was kept apart"
+            )
         case LedgerMissing():
-            return f"there is no ledger, or no key to it, at {error.path}; make both: retentiond ledger init"
+            return f"there is no ledger in {error.path}; make it and its key: retentiond ledger init"
+        case LedgerDamaged() if error.what in _LEDGERS:
+            return _LEDGERS[error.what]
         case LedgerDamaged():
             entry = f", entry {error.entry}" if error.entry is not None else ""
             return (
@@ -83,7 +103,7 @@ def _clock(error: ClockDoubted) -> str:
             what = "the ledger has an entry that is later than this machine's clock"
         case "mail":
             days = (error.seconds or 0) // 86400
-            what = f"by this machine's clock the newest mail anywhere is {days} days old"
+            what = f"by this machine's clock the newest mail that was seen anywhere is {days} days old"
         case target:
             what = f"this machine's clock and the server of {target} differ by more than 5 minutes"
     return f"{what}; nothing was touched; set the clock right (timedatectl) and run the same command again"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import sys
+import syslog
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +35,12 @@ class Session:
     config: Config
     quiet: bool
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the ledger lies in a temporary folder (the demo): nobody's evidence, and its seals in the
+        journal would be taken for the real ledger's."""
+        return self.config.ledger.directory.is_relative_to(Path(tempfile.gettempdir()).resolve())
+
     def ledger(self) -> Ledger:
         """The ledger, opened. Raises LedgerMissing, LedgerDamaged, PermissionsTooOpen."""
         from retentiond.ledger import Ledger
@@ -39,8 +49,8 @@ class Session:
         try:
             return Ledger.open(settings.directory, read_secret_bytes(settings.key))
         except SecretMissing as error:
-            place = f"{settings.directory} ({error.place})" if is_founded(settings.directory) else None
-            raise LedgerMissing(place or str(settings.directory)) from None
+            key = error.place if is_founded(settings.directory) else ""
+            raise LedgerMissing(str(settings.directory), key) from None
 
     @contextmanager
     def estate_with_ledger(self) -> Iterator[tuple[Estate, Ledger]]:
@@ -62,7 +72,9 @@ def session(ctx: click.Context) -> Session:
     """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
     options = ctx.find_root().obj
     config = load(find(options["config"]))
-    logs.configure(_level(config, options), config.log.format)
+    # Whoever asks for quiet at a prompt hears sentences, and of those only what is wrong; a journal keeps all.
+    is_mute = options["quiet"] and not logs.is_journal(sys.stderr)
+    logs.configure(_level(config, options), config.log.format, io.StringIO() if is_mute else None)
     return Session(config, options["quiet"])
 
 
@@ -84,6 +96,14 @@ def who() -> str:
     """Who asks, for the ledger: the Unix user id, and the one behind sudo."""
     behind = os.environ.get("SUDO_UID", "")
     return f"uid {os.getuid()}" + (f" (sudo by uid {behind})" if behind.isdigit() else "")
+
+
+def witness(line: str) -> None:
+    """Puts a line into the system's journal, where it outlives the state directory; the log of a service
+    is there already."""
+    if not logs.is_journal(sys.stderr):
+        syslog.openlog("retentiond", facility=syslog.LOG_DAEMON)
+        syslog.syslog(syslog.LOG_NOTICE, line)
 
 
 def say(current: Session, text: str = "") -> None:

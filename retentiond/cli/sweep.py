@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, session
+from retentiond.cli.session import Session, now, say, session, witness
 from retentiond.core.model import Result
 from retentiond.report.tables import as_json
 from retentiond.report.words import items
-from retentiond.sweep import Report, sweep
+from retentiond.sweep import Report, house_seal, sweep
 
 
 @click.command(epilog="Example: retentiond sweep --only listening-line")
@@ -47,7 +47,9 @@ def command(
 
 
 def show(current: Session, report: Report, *, as_document: bool) -> None:
-    """What a sweep did, as text or JSON; the seals are witnesses to keep."""
+    """What a sweep did, as text or JSON; its seal is a witness, and goes to the system's journal too."""
+    if not current.is_passing:
+        witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
     if as_document:
         more = {"seals": [str(seal) for seal in report.seals], "armed_itself": sorted(report.armed)}
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
@@ -61,8 +63,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         say(current, f"{items(count)} of an interrupted sweep were cleared up by looking.")
     show_findings(report.findings)
     say(current, _summary(report))
-    if report.seals:
-        say(current, f"Sealed: {report.seals[0]}" if len(report.seals) == 1 else _house(report))
+    say(current, f"Sealed: {house_seal(report.seals)}")
 
 
 def _summary(report: Report) -> str:
@@ -72,8 +73,3 @@ def _summary(report: Report) -> str:
     count = len(report.findings)
     promise = f"{count} finding{'s' if count > 1 else ''} (above)" if count else "no findings"
     return f"{items(gone)} done{late}; looked again; {promise}."
-
-
-def _house(report: Report) -> str:
-    seal = next((each for each in report.seals if each.chain == "house"), report.seals[0])
-    return f"Sealed: {seal}"

@@ -84,9 +84,9 @@ def acts(world: World) -> Iterator[Act]:
         "An audit is the dry run. It looks at every mailbox, says what would happen and why, and changes"
         " nothing.",
         ("audit",),
-        "Nobody is named, and no folder but by what it is for. The lines with ! say that nothing will be"
-        " touched before somebody has seen these numbers and agreed to them, target by target. That is"
-        " called arming.",
+        "Nobody is named; a folder goes by what it is for, or by a mark. The lines with ! say that nothing"
+        " will be touched before somebody has seen these numbers and agreed to them, target by target. That"
+        " is called arming.",
     )
     yield Act(
         "So somebody agrees. If by now more were due than the number says, arming would be refused.",

@@ -22,11 +22,14 @@ MOST_KEYS = 20_000_000
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _NUMBER_OF = {name.lower(): number for number, name in enumerate(_MONTHS, 1)}
 _DATE = re.compile(rb"\s?(\d{1,2})-(\w{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([()])|([^\s()"\[\]]+(?:\[[^\]]*\](?:<\d+>)?)?)')
+_PAIR = re.compile(
+    rb"([A-Za-z][\w.]*(?:\[[^\]]*\])?(?:<\d+>)?) "
+    rb'(?:"((?:[^"\\]|\\.)*)"|\(([^()]*)\)|(~?\{\d+\+?\})|([^\s()]+))'
+)
+_ESCAPED = re.compile(rb"\\(.)")
 _FETCH = re.compile(rb"\* \d+ FETCH ", re.IGNORECASE)
 _CODE = re.compile(rb"\[([^\s\]]+)(?: ([^\]]*))?\]")
 _ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^\s")]+)"?\)', re.IGNORECASE)
-_LITERAL = re.compile(rb"~?\{\d+\+?\}")
 _ZONES: dict[bytes, tzinfo] = {}
 
 
@@ -88,58 +91,38 @@ def rows_of(answer: Answer, needs: Sequence[bytes]) -> Iterator[Row]:
     """
     for line in answer.lines:
         if _FETCH.match(line[0]):
-            told = _attributes(line)
+            told = _attributes([line[0].partition(b"(")[2], *line[1:]])
             if b"UID" in told and all(need in told for need in needs):
                 yield _row(told)
 
 
-def _row(told: dict[bytes, Any]) -> Row:
+def _row(told: dict[bytes, bytes]) -> Row:
     return Row(
         uid=int(told[b"UID"]),
         received=received_of(told.get(b"INTERNALDATE", b"")),
-        flags=frozenset(flag.decode("ascii", "replace") for flag in told.get(b"FLAGS", ())),
+        flags=frozenset(told.get(b"FLAGS", b"").decode("ascii", "replace").split()),
         size=int(told.get(b"RFC822.SIZE", 0)),
-        body=told.get(b"BODY") or b"",
+        body=told.get(b"BODY", b""),
     )
 
 
-def _attributes(line: Line) -> dict[bytes, Any]:
-    """Names to values of one FETCH line; `BODY[…]` is named BODY, whatever its section."""
-    told: dict[bytes, Any] = {}
-    name = b""
-    inner: list[bytes] | None = None
-    for value, is_open, is_close in _values(line):
-        if is_open:
-            inner = [] if name else None
-        elif is_close:
-            if inner is not None:
-                told[name], name, inner = tuple(inner), b"", None
-        elif inner is not None:
-            inner.append(value)
-        elif name:
-            told[name], name = value, b""
-        else:
-            name = b"BODY" if value[:5].upper() == b"BODY[" else value.upper()
+def _attributes(line: Line) -> dict[bytes, bytes]:
+    """Names to values of one FETCH line, lists without their brackets; `BODY[…]` is named BODY."""
+    told: dict[bytes, bytes] = {}
+    for number in range(0, len(line), 2):
+        for pair in _PAIR.finditer(line[number]):
+            name, quoted_text, words, literal, atom = pair.groups()
+            if quoted_text is not None:
+                value = _ESCAPED.sub(rb"\1", quoted_text) if b"\\" in quoted_text else quoted_text
+            elif literal is not None:
+                value = line[number + 1] if number + 1 < len(line) else b""
+            elif words is not None:
+                value = words
+            else:
+                value = b"" if atom == b"NIL" else atom
+            name = name.upper()
+            told[b"BODY" if name.startswith(b"BODY[") else name] = value
     return told
-
-
-def _values(line: Line) -> Iterator[tuple[bytes, bool, bool]]:
-    """The tokens behind `* n FETCH`, each with whether it opens or closes a list."""
-    for number, part in enumerate(line):
-        if number % 2:
-            yield part, False, False
-            continue
-        start = 0
-        if number == 0 and (match := _FETCH.match(part)):
-            start = match.end()
-        for token in _TOKEN.finditer(part, start):
-            quoted, bracket, atom = token.groups()
-            if quoted is not None:
-                yield re.sub(rb"\\(.)", rb"\1", quoted) if b"\\" in quoted else quoted, False, False
-            elif bracket is not None:
-                yield b"", bracket == b"(", bracket == b")"
-            elif not _LITERAL.fullmatch(atom):
-                yield (b"" if atom == b"NIL" else atom), False, False
 
 
 def received_of(text: bytes) -> datetime | None:

@@ -18,7 +18,7 @@ from retentiond.mailbox.headers import fields_of, likeness_of
 from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_session import Session, numbers
-from retentiond.mailbox.wire import LONGEST_LITERAL
+from retentiond.mailbox.imap_stream import LONGEST_LITERAL
 
 #: Flags that stay behind: one is a deed of somebody's, the other the server's own (decisions: strays).
 _LEFT_BEHIND = frozenset(("\\deleted", "\\recent"))
@@ -296,8 +296,8 @@ def copy(source: Session, place: Place, keys: Sequence[Key], home: Session, sent
         source.wire.expect(answer, place.folder)
         with source.wire.reading():
             # Without COPYUID nobody knows what became what.
-            _, old_keys, new_keys = answer.arguments if answer.code == b"COPYUID" else ()
-            pairs = list(zip(keys_of(old_keys), keys_of(new_keys), strict=True))
+            words = answer.arguments if answer.code == b"COPYUID" else []
+            pairs = list(zip(keys_of(words[1]), keys_of(words[2]), strict=True))
         expected: dict[int, Expected] = {}
         for old, new in pairs:
             row = there.get(old)

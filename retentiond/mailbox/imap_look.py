@@ -36,12 +36,13 @@ _IMPORT_AT_LEAST = 20
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """The searches of one question. `sure` finds only what is due, `sure` and `near` all that is."""
+    """The searches of one question.
+
+    `sure` finds only what is due; `odd` what is near the cutoff, or has a date that nobody can believe.
+    """
 
     sure: bytes
-    near: bytes
-    early: bytes
-    late: bytes
+    odd: bytes
     ahead: bytes | None
 
     @classmethod
@@ -49,14 +50,14 @@ class _Terms:
         cutoff, now, ahead = question.cutoff, question.now, question.ahead
         margin = AGE_MARGIN if by_age else DAY_MARGIN
         sure = _before(cutoff - margin, now, by_age)
+        near = b"NOT " + sure + b" " + _before(cutoff + margin, now, by_age)
+        early = b"BEFORE " + _day(question.earliest + DAY_MARGIN)
         late = b"YOUNGER 1" if by_age else b"SINCE " + _day(question.latest - ZONES_APART)
         # By date the forecast counts a day too much rather than one too little.
         spare = timedelta(0) if by_age else timedelta(days=1)
         return cls(
             sure=sure,
-            near=b"NOT " + sure + b" " + _before(cutoff + margin, now, by_age),
-            early=b"BEFORE " + _day(question.earliest + DAY_MARGIN),
-            late=late,
+            odd=b"OR (%s) OR %s %s" % (near, early, late),
             ahead=None if ahead is None else _before(ahead + spare, now, by_age),
         )
 
@@ -101,12 +102,12 @@ class _View:
         if not self._opened.exists:
             return FolderView(self._census(0, is_imported=False))
         terms = self._terms
-        searches = [terms.sure, terms.near, terms.early, terms.late, self._held_term()]
-        (sure, near, early, late, held), ahead = self._ask(searches, terms.ahead)
+        searches = [terms.sure, terms.odd, self._held_term()]
+        (sure, odd, held), ahead = self._ask(searches, terms.ahead)
         census = self._census(ahead, self._looks_imported())
         if self._question.wants_threads:
             return FolderView(census, (), tuple(self._threads(set(held))))
-        return self._sorted_out(census, sure, {*near, *early, *late}, set(held))
+        return self._sorted_out(census, sure, set(odd), set(held))
 
     def _ask(
         self, searches: Sequence[bytes], ahead: bytes | None

@@ -73,7 +73,10 @@ class Session:
                 answer = self.wire.expect(self.wire.ask(b"NAMESPACE")[0])
                 with self.wire.reading():
                     self._foreign, self.own = foreign_prefixes(answer), own_prefix(answer)
-        self._folders = folders_of(self.listed(), self.scope, self.marker, self.prefix, self._foreign)
+        found = folders_of(self.listed(), self.scope, self.marker, self.prefix, self._foreign)
+        if not found:  # every mailbox has an INBOX: an empty listing is no evidence of an empty mailbox
+            raise Refused(self.target, Why.NO_MAILBOX)
+        self._folders = found
         return self._folders
 
     def folder(self, label: str) -> Folder:

@@ -8,10 +8,8 @@ After a failure the connection is closed for good: a late answer must not be tak
 from __future__ import annotations
 
 import imaplib
-import io
 import logging
 import re
-import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from imapclient import IMAPClient
 from retentiond.config import ImapAccount, Tls
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.imap_answers import Answer, Line, Row, by_tag, found_by, number_in, rows_of, sets_of
+from retentiond.mailbox.imap_stream import Stream
 
 # imapclient logs every line of a session, at debug level, names and subjects included (P7).
 for _name in ("imapclient", "imapclient.imapclient", "imapclient.imaplib", "imapclient.util"):
@@ -30,17 +29,12 @@ for _name in ("imapclient", "imapclient.imapclient", "imapclient.imaplib", "imap
     _logger.propagate = False
     _logger.disabled = True
 
-#: The longest line and the longest literal that are read from a server, in bytes.
-LONGEST_LINE = 16 * 1024 * 1024
-LONGEST_LITERAL = 256 * 1024 * 1024
 #: How long a command may be: everywhere, and on Dovecot (which refuses more than 64 KiB).
 COMMAND_BYTES, DOVECOT_BYTES = 8_000, 60_000
 #: How many messages one SEARCH without ESEARCH may name.
 WINDOW = 50_000
 
 _GOODBYE_SECONDS = 5
-_SEND_BUFFER = 256 * 1024
-_READ_BUFFER = 64 * 1024
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EXCHANGE = (b"microsoft exchange", b"microsoft.exchange")
@@ -53,61 +47,6 @@ _REFUSALS = {
     b"TRYCREATE": Why.NO_FOLDER,
     b"READ-ONLY": Why.READ_ONLY,
 }
-
-
-class _Stream(imaplib.IMAP4):
-    """imaplib over a socket of ours: no Nagle, a large buffer, bounded reads, and not a word logged."""
-
-    def __init__(self, account: ImapAccount, context: ssl.SSLContext) -> None:
-        self._account = account
-        self._context = context
-        super().__init__(account.host, account.port, account.timeout)
-
-    def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
-        self.host, self.port = host, port
-        self.sock: Any = socket.create_connection((host, port), timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Room for two whole commands: a server that waits for us to read never makes us wait to write.
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        self._reader: io.BufferedReader = self._buffered()
-        if self._account.tls is Tls.IMPLICIT:
-            self.protect()
-
-    def protect(self) -> None:
-        """TLS from here on. What was read ahead in cleartext is forgotten with its buffer."""
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
-        self._reader = self._buffered()
-
-    def _buffered(self) -> io.BufferedReader:
-        return self.sock.makefile("rb", _READ_BUFFER)  # type: ignore[no-any-return]
-
-    def read(self, size: int) -> bytes:
-        if size > LONGEST_LITERAL:
-            raise self.error("too long")
-        data = self._reader.read(size)
-        if len(data) < size:
-            raise self.abort("cut")
-        return data
-
-    def readline(self) -> bytes:
-        line = self._reader.readline(LONGEST_LINE)
-        if not line.endswith(b"\n"):
-            raise self.error("too long") if len(line) >= LONGEST_LINE else self.abort("cut")
-        return line
-
-    def send(self, data: Any) -> None:
-        self.sock.sendall(data)
-
-    def shutdown(self) -> None:
-        for each in (self._reader, self.sock):
-            with suppress(OSError, ValueError):
-                each.close()
-
-    def _mesg(self, s: str, secs: float | None = None) -> None:
-        """Nothing is printed."""
-
-    def _log(self, line: str) -> None:
-        """Nothing is remembered: imaplib keeps the last ten commands, LOGIN among them."""
 
 
 class Wire(IMAPClient):  # type: ignore[misc]
@@ -124,17 +63,26 @@ class Wire(IMAPClient):  # type: ignore[misc]
         self._imap = None
         self._number = 0
         with self._translated(Why.TLS):
-            cafile = str(account.ca_file) if account.ca_file else None
-            self._context = ssl.create_default_context(cafile=cafile)
-            self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._context = self._trusting()
             super().__init__(
                 account.host, account.port, ssl=account.tls is Tls.IMPLICIT, timeout=account.timeout
             )
             self._greet()
         self._sign_in(user, password)
 
-    def _create_IMAP4(self) -> _Stream:
-        return _Stream(self._account, self._context)
+    def _trusting(self) -> ssl.SSLContext:
+        """Checks certificate and name against the system's authorities, or the one configured."""
+        cafile = str(self._account.ca_file) if self._account.ca_file else None
+        context = None
+        with suppress(OSError):
+            context = ssl.create_default_context(cafile=cafile)
+        if context is None:
+            self._fail(Why.CERTIFICATE)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def _create_IMAP4(self) -> Stream:
+        return Stream(self._account, self._context)
 
     # ── beginning and end ────────────────────────────────────────────────────────────────────────
 
@@ -333,9 +281,9 @@ class Wire(IMAPClient):  # type: ignore[misc]
         self._number += 1
         return b"R%d" % self._number
 
-    def _line(self) -> Line:
+    def _line(self, keeps: bool = True) -> Line:
         """One answer of the server, its literals included."""
-        text = self._imap.readline()
+        text = self._imap.readline() if keeps else self._imap.readline_behind(b"* ")
         parts = [text]
         while text.endswith(b"}\r\n") and (match := _LITERAL.search(text)):
             parts.append(self._imap.read(int(match[1])))
@@ -348,7 +296,7 @@ class Wire(IMAPClient):  # type: ignore[misc]
         head = tag + b" "
         lines: list[Line] = []
         while True:
-            line = self._line()
+            line = self._line(keeps)
             if line[0].startswith(head):
                 status, _, text = line[0][len(head) :].partition(b" ")
                 return Answer(status.upper(), text, tuple(lines))
