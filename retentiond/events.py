@@ -50,7 +50,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "event.unregistered": "Something was logged that is not on this page; a fault of our own.",
 }
 
-#: Written at every level of the log: a seal in the system journal is evidence.
+#: Written to the system journal at every level of the log: a seal there is evidence.
 ALWAYS: Final = frozenset({"ledger.sealed"})
 
 Shape: TypeAlias = re.Pattern[str] | None

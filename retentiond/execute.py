@@ -145,7 +145,8 @@ def _enter(
     intent: Intent, outcomes: Sequence[Outcome], hands: Hands, *, is_recovered: bool = False
 ) -> tuple[Outcome, ...]:
     keeping = hands.keeping.get(intent.chain, Keeping())
-    honest = tuple(keeping.of(outcome) for outcome in outcomes if outcome.keys)
+    told = (replace(outcome, reason=intent.reason) for outcome in outcomes if outcome.keys)
+    honest = tuple(keeping.of(outcome) for outcome in told)
     deeds = [Deed(outcome, _root(outcome, hands.marker), is_recovered) for outcome in honest]
     hands.book.settle(intent.id, deeds, hands.now)
     return honest

@@ -29,9 +29,11 @@ _LIBRARIES: Final = (
     *("py.warnings", "requests", "requests_oauthlib", "spnego", "sqlalchemy", "urllib3"),
 )
 
-#: The configured structlog logger and the least level that it writes; None: nothing is written.
+#: The configured structlog logger the least level that it writes, and whether it writes
+#: witnesses whatever the level; None: nothing is written.
 _writer: Any = None
 _least: Level = "info"
+_keeps_witness = False
 
 
 class Log:
@@ -63,7 +65,7 @@ def configure(level: Level = "info", format: Format = "auto", stream: TextIO | N
     `auto` is JSON with its priority in front where the stream is the journal, text on a terminal,
     JSON elsewhere. Without a stream it is whatever `sys.stderr` is at the moment of writing.
     """
-    global _writer, _least
+    global _writer, _least, _keeps_witness
     import structlog  # here, because `retentiond --help` does not need it
 
     _silence_libraries()
@@ -85,7 +87,7 @@ def configure(level: Level = "info", format: Format = "auto", stream: TextIO | N
         logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
-    _writer, _least = structlog.get_logger().bind(), level
+    _writer, _least, _keeps_witness = structlog.get_logger().bind(), level, is_journal(target)
 
 
 def unconfigure() -> None:
@@ -134,7 +136,7 @@ def _last_word(error: BaseException | None) -> None:
 def _write(level: Level, event: str, fields: Mapping[str, Value]) -> None:
     if _writer is None:
         check(event, fields)
-    elif _PRIORITY[level] <= _PRIORITY[_least] or event in ALWAYS:
+    elif _PRIORITY[level] <= _PRIORITY[_least] or (_keeps_witness and event in ALWAYS):
         getattr(_writer, level)(event, **fields)
 
 

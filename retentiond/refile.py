@@ -115,13 +115,15 @@ def _fetched(
     source: Mailbox, batch: Sequence[Stray], marker: Marker
 ) -> tuple[list[_Found], frozenset[tuple[Place, Key]]]:
     """The strays' content, and those that are gone by now."""
-    by_place: dict[Place, dict[Key, bool]] = {}
+    by_place: dict[Place, dict[Key, Stray]] = {}
     for stray in batch:
-        by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray.is_held
+        by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray
     found = [
-        _Found(place, message, keys[message.key], likeness_of(message.content, marker), message.digest)
-        for place, keys in by_place.items()
-        for message in source.fetch(place, tuple(keys))
+        _Found(
+            place, message, strays[message.key].is_held, likeness_of(message.content, marker), message.digest
+        )
+        for place, strays in by_place.items()
+        for message in source.fetch(place, tuple(strays), [each.item.size for each in strays.values()])
     ]
     here = {(each.place, each.message.key) for each in found}
     there = {(place, key) for place, keys in by_place.items() for key in keys}

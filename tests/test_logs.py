@@ -156,16 +156,22 @@ def test_no_format_shows_what_was_not_chosen(format: logs.Format) -> None:
     assert len(stream.getvalue().splitlines()) == 2
 
 
-def test_a_seal_is_written_at_every_level() -> None:
+def test_a_seal_reaches_the_journal_at_every_level_and_a_quiet_terminal_at_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The seal in the system journal is evidence; a quiet log must not lose it."""
-    stream = io.StringIO()
-    logs.configure("error", "json", stream)
-    try:
-        logs.get_logger().info("sweep.started")
-        logs.get_logger().info("ledger.sealed", chain="house", entries=3, head="ab" * 32)
-    finally:
-        logs.unconfigure()
-    assert [line["event"] for line in lines(stream)] == ["ledger.sealed"]
+    for is_journal in (True, False):
+        with (tmp_path / f"journal{is_journal}").open("w+") as stream:
+            status = os.fstat(stream.fileno())
+            monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino + (not is_journal)}")
+            logs.configure("error", "json", stream)
+            try:
+                logs.get_logger().info("sweep.started")
+                logs.get_logger().info("ledger.sealed", seal="seal:house:3:" + "ab" * 32)
+            finally:
+                logs.unconfigure()
+            stream.seek(0)
+            assert [line.count("ledger.sealed") for line in stream] == [1] * is_journal
 
 
 def test_before_it_is_configured_the_log_is_silent_and_strict(capfd: pytest.CaptureFixture[str]) -> None:

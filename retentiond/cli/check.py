@@ -43,7 +43,7 @@ def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
             seen.looked(target.name)
             lines.extend(_checked(estate, target))
         if book is None:
-            lines.append(Line("ledger", "ledger", "none yet; make it: retentiond ledger init"))
+            lines.append(Line("ledger", "state", "none yet; make it: retentiond ledger init"))
     code = gravest([line.code for line in lines])
     if as_document:
         click.echo(

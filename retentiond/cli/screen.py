@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import click
 
 from retentiond.core.findings import Finding
-from retentiond.core.model import Key, Outcome, Place, Refile, Result
+from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
 from retentiond.report.tables import outcome_rows, rows
-from retentiond.report.words import DEEDS, RESULTS, finding_sentence
+from retentiond.report.words import DEEDS, finding_sentence
 from retentiond.sweep import Progress
-
-#: What the end of a stray is called, which left a copy at home.
-_HOMEWARD = {
-    RESULTS[Result.DONE]: "brought home",
-    RESULTS[Result.REMOVED]: "brought home",
-    RESULTS[Result.RETAINED]: "brought home, the server keeps a copy here",
-}
 
 
 def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> None:
@@ -42,31 +34,14 @@ def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> No
         _table(("target", "folder", "what", "items", "oldest", "why"), lines, numbers=(3,))
 
 
-def show_outcomes(outcomes: Sequence[Outcome], plan: Plan) -> None:
-    """What became of the items. A stray that left for home was carried there first, and is so called."""
-    strays = {(part.place, key) for target in plan.targets for part in target.of(Refile) for key in part.keys}
-    rest, carried = _divided(outcomes, strays)
-    lines = [(row, row[2]) for row in outcome_rows(rest)]
-    lines += [(row, _HOMEWARD.get(row[2], row[2])) for row in outcome_rows(carried)]
-    cells = [
+def show_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """What became of the items."""
+    lines = [
         (target, folder, words + (f" until {until}" if until else ""), f"{count:,}")
-        for (target, folder, _, count, until), words in sorted(lines)
+        for target, folder, words, count, until in sorted(outcome_rows(outcomes))
     ]
-    if cells:
-        _table(("target", "folder", "what happened", "items"), cells, numbers=(3,))
-
-
-def _divided(
-    outcomes: Sequence[Outcome], strays: Set[tuple[Place, Key]]
-) -> tuple[list[Outcome], list[Outcome]]:
-    """The outcomes of what is no stray, and those of strays."""
-    parts: tuple[list[Outcome], list[Outcome]] = ([], [])
-    for outcome in outcomes:
-        for is_stray, part in enumerate(parts):
-            keys = tuple(key for key in outcome.keys if ((outcome.place, key) in strays) == bool(is_stray))
-            if keys:
-                part.append(replace(outcome, keys=keys))
-    return parts
+    if lines:
+        _table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -66,8 +66,8 @@ def _sentence(error: RetentionError) -> str:
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
         case LedgerMissing() if error.key:
             return (
-                f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy that"
-                " was kept apart"
+                f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"
+                " that was kept apart"
             )
         case LedgerMissing():
             return f"there is no ledger in {error.path}; make it and its key: retentiond ledger init"

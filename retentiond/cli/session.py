@@ -72,7 +72,7 @@ def session(ctx: click.Context) -> Session:
     """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
     options = ctx.find_root().obj
     config = load(find(options["config"]))
-    # Whoever asks for quiet at a prompt hears sentences, and of those only what is wrong; a journal keeps all.
+    # Whoever asks for quiet hears sentences, and of those only what is wrong. A journal keeps what it keeps.
     is_mute = options["quiet"] and not logs.is_journal(sys.stderr)
     logs.configure(_level(config, options), config.log.format, io.StringIO() if is_mute else None)
     return Session(config, options["quiet"])

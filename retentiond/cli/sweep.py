@@ -55,7 +55,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
     if not current.quiet:
-        show_outcomes(report.outcomes, report.plan)
+        show_outcomes(report.outcomes)
     for name in sorted(report.armed):
         say(current, f"{name}: nothing due and nothing astray, so it armed itself.")
     if report.recovered:

@@ -126,9 +126,13 @@ def approve_reviewed(
 
 
 def _approved(plan: TargetPlan, parts: Iterable[Part], standings: Mapping[str, Standing]) -> Approved:
+    """What may be done. Where the look saw that nothing can be destroyed, nothing is tried."""
+    hindered = {census.place for census in plan.censuses if census.hindrance is not None}
     allowed: list[Part] = []
     withheld: list[HomeUnarmed] = []
     for part in parts:
+        if part.place in hindered:
+            continue
         home = part.verdict.home if isinstance(part.verdict, Refile) else None
         if home is not None and not standings[home].is_armed:
             withheld.append(HomeUnarmed(plan.target, home, len(part.keys)))

@@ -97,7 +97,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Items of one folder, all of them received before `received_before` (aware), in order of key."""
+    """Items of one folder, all of them received before `received_before` (aware), in order of key.
+
+    A held lot holds whatever is held there and has a believable date, whether it is due or not.
+    """
 
     place: Place
     keys: tuple[Key, ...]
@@ -182,6 +185,7 @@ class Reason(StrEnum):
     DUE = "due"
     DUE_SINCE_SEEN = "due-since-seen"
     ASTRAY = "astray"
+    ASTRAY_HELD = "astray-held"
     ASTRAY_OVERDUE = "astray-overdue"
     NOT_OURS = "not-ours"
     HELD = "held"
@@ -248,13 +252,17 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of some items of one folder. `until` is the server's date for RETAINED, if known."""
+    """What became of some items of one folder. `until` is the server's date for RETAINED, if known.
+
+    `reason` is the deed's: a stray that is gone (ASTRAY) was not destroyed, it was brought home.
+    """
 
     place: Place
     result: Result
     keys: tuple[Key, ...]
     until: date | None = None
     why: str = ""
+    reason: Reason | None = None
 
 
 # ── what the book is told ────────────────────────────────────────────────────────────────────────

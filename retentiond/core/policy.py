@@ -68,4 +68,4 @@ def judge_stray(
         return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:
         return Keep(Reason.HOME_UNREACHABLE)
-    return Refile(home, is_held=item.is_held)
+    return Refile(home, item.is_held, Reason.ASTRAY_HELD if item.is_held else Reason.ASTRAY)

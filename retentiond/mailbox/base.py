@@ -222,9 +222,12 @@ class Mailbox(Protocol):
         """Labels to the server's own folder names; for `audit --names` on a terminal only."""
         ...
 
-    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+    def fetch(
+        self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+    ) -> Iterator[Message]:
         """The messages byte for byte, in order of key, without marking them read.
 
+        `sizes` are theirs in bytes, where the caller knows them: the server is not asked once more.
         What is gone is left out. Raises Changed where the Place has another version by now.
         """
         ...

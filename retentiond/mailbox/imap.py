@@ -102,8 +102,10 @@ class ImapMailbox:
 
     # ── carrying ─────────────────────────────────────────────────────────────────────────────────
 
-    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
-        return imap_carry.fetch(self._session, place, keys)
+    def fetch(
+        self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+    ) -> Iterator[Message]:
+        return imap_carry.fetch(self._session, place, keys, sizes)
 
     def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
         return imap_carry.copies(self._session, place, of, self._indexes)

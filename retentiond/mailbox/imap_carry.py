@@ -42,10 +42,13 @@ class Index:
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+def fetch(
+    session: Session, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+) -> Iterator[Message]:
     """The verb of the port. Raises Refused(too-big) for what cannot be carried."""
     session.look_again(place)
-    for row in _whole(session, place, numbers(keys)):
+    weights = zip(numbers(keys), sizes, strict=True) if sizes else _sizes(session, place, numbers(keys))
+    for row in _whole(session, place, weights):
         if row.received is not None:
             yield Message(row.uid, row.body, row.received, carried(row.flags))
 
@@ -55,10 +58,14 @@ def carried(flags: Iterable[str]) -> frozenset[str]:
     return frozenset(flag for flag in flags if flag.lower() not in _LEFT_BEHIND)
 
 
-def _whole(session: Session, place: Place, keys: Sequence[int]) -> Iterator[Row]:
-    """Messages whole, in order of key; at most CARRY_BYTES of them at a time in memory."""
+def _whole(session: Session, place: Place, weights: Iterable[tuple[int, int]]) -> Iterator[Row]:
+    """Messages whole, in order of key; at most CARRY_BYTES of them at a time in memory. `weights` are
+    keys and sizes."""
     wire = session.wire
-    for portion in _portions(_sizes(session, place, keys)):
+    sizes = sorted(weights)
+    if any(size > LONGEST_LITERAL for _, size in sizes):
+        raise Refused(session.target, Why.TOO_BIG, place.folder)
+    for portion in _portions(sizes):
         # Between two portions the caller may have had us open another folder.
         session.stay_at(place)
         for uids in wire.sets(portion):
@@ -75,9 +82,7 @@ def _sizes(session: Session, place: Place, keys: Sequence[int]) -> list[tuple[in
         for row in wire.fetch_rows(uids, b"RFC822.SIZE", (b"RFC822.SIZE",), place.folder):
             if row.uid in wanted:
                 sizes[row.uid] = row.size
-    if any(size > LONGEST_LITERAL for size in sizes.values()):
-        raise Refused(session.target, Why.TOO_BIG, place.folder)
-    return sorted(sizes.items())
+    return list(sizes.items())
 
 
 def _portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
@@ -103,13 +108,13 @@ def copies(
     opened = session.look_again(place)
     wanted = {(likeness.message, likeness.size) for likeness in of}
     if len(of) <= _SEARCHED_SINGLY and all(_can_be_searched(likeness.hint) for likeness in of):
-        candidates = _searched(session, place, of)
+        candidates = set(_sizes(session, place, sorted(_searched(session, place, of))))
     else:
         index = indexes.setdefault(place, Index())
         _grow(session, place, index, opened.next_uid)
-        candidates = {uid for like in wanted for uid in index.found.get(like, ())}
+        candidates = {(uid, like[1]) for like in wanted for uid in index.found.get(like, ())}
     keyword = session.scope.hold_keyword.casefold()
-    for row in _whole(session, place, sorted(candidates)):
+    for row in _whole(session, place, candidates):
         like = likeness_of(row.body, session.marker)
         if (like.message, like.size) in wanted and row.received is not None:
             flags = {flag.lower() for flag in row.flags}

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from retentiond.core.model import Census, FolderView, Item, Lot, Place, Ref, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.headers import THREAD_FIELDS, fields_of, marks_of
+from retentiond.mailbox.headers import IDENTITY_FIELDS, THREAD_FIELDS, fields_of, marks_of
 from retentiond.mailbox.imap_answers import Row, day, number_in, quoted
 from retentiond.mailbox.imap_folders import Folder, is_named
 from retentiond.mailbox.imap_session import Opened, Session
@@ -141,9 +141,9 @@ class _View:
             items.append(Item(Ref(self._place, key), received, key in held))
         left = tuple(key for key in sure if key not in single) if single else sure
         lots = [self._lot([key for key in left if key not in held] if held else left, False)]
-        if held:
-            lots.append(self._lot([key for key in left if key in held], True))
-        for doubted in [lot for lot in lots if lot and not self._is_believed(lot)]:
+        if held:  # every report tells of all that is held, due or not (P6)
+            lots.append(self._lot([key for key in sorted(held) if key not in single], True))
+        for doubted in [lot for lot in lots if lot and not lot.is_held and not self._is_believed(lot)]:
             lots.remove(doubted)
             dates = self._dates(int(key) for key in doubted.keys)
             items += [Item(Ref(self._place, key), at, doubted.is_held) for key, at in dates]
@@ -212,7 +212,7 @@ def look_for_strays(session: Session, replying_to: Sequence[str] = ()) -> Iterat
     folders = _looked_in(session)
     found = []
     for folder in folders:
-        search = _Search(session, folder)
+        search = _Search(session, folder, THREAD_FIELDS if replying_to else IDENTITY_FIELDS)
         search.by_identity()
         found.append(search)
     ids = list(replying_to)
@@ -226,9 +226,10 @@ def look_for_strays(session: Session, replying_to: Sequence[str] = ()) -> Iterat
 class _Search:
     """One of an advisor's folders. Opened when it is made, and again before it is searched again."""
 
-    def __init__(self, session: Session, folder: Folder) -> None:
+    def __init__(self, session: Session, folder: Folder, fields: Sequence[str]) -> None:
         self._session = session
         self._folder = folder
+        self._fields = fields
         self._opened = session.look_at(folder)
         self._items: dict[int, Item] = {}
 
@@ -238,7 +239,7 @@ class _Search:
         identities = {marker.address(identity) for identity in scope.identities}
         place = self._opened.place
         self._session.stay_at(place)
-        for row in headers(self._session, place, _bearing_identity(self._session, place), THREAD_FIELDS):
+        for row in headers(self._session, place, _bearing_identity(self._session, place), self._fields):
             item = self._item(row)
             if identities & (item.marks.authors | item.marks.senders):
                 self._items[row.uid] = item

@@ -156,17 +156,14 @@ class MemoryMailbox:
         for uid, stored in folder.messages.items():
             is_held = self._is_held(name, stored)
             received = stored.received
-            is_believable = received is not None and question.earliest <= received <= question.latest
-            if received is not None and is_believable and received < question.cutoff - margin:
+            if question.wants_threads:
+                items.append(Item(Ref(place, uid), received, is_held, self._marks(stored)))
+            elif received is None or not question.earliest <= received <= question.latest:
+                items.append(Item(Ref(place, uid), received, is_held))
+            elif is_held or received < question.cutoff - margin:
                 sure[is_held].append((uid, received))
-            if question.wants_threads or not is_believable:
-                is_edge = True
-            else:
-                assert received is not None
-                is_edge = question.cutoff - margin <= received < question.cutoff + margin
-            if is_edge and not (received and is_believable and received < question.cutoff - margin):
-                marks = self._marks(stored) if question.wants_threads else Marks()
-                items.append(Item(Ref(place, uid), received, is_held, marks))
+            elif received < question.cutoff + margin:
+                items.append(Item(Ref(place, uid), received, is_held))
         lots = tuple(
             Lot(
                 place,
@@ -249,7 +246,9 @@ class MemoryMailbox:
 
     # ── carrying ─────────────────────────────────────────────────────────────────────────────────
 
-    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
+    def fetch(
+        self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+    ) -> Iterator[Message]:
         folder = self._at(place)
         for key in keys:
             stored = folder.messages.get(int(key))

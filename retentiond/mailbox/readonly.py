@@ -68,8 +68,10 @@ class ReadOnly:
     def names(self) -> dict[str, str]:
         return self._mailbox.names()
 
-    def fetch(self, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
-        return self._mailbox.fetch(place, keys)
+    def fetch(
+        self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+    ) -> Iterator[Message]:
+        return self._mailbox.fetch(place, keys, sizes)
 
     def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
         return self._mailbox.copies(place, of)

@@ -13,7 +13,7 @@ from typing import Any
 from retentiond.core.findings import Finding
 from retentiond.core.model import Keep, Kind, Outcome, Reason
 from retentiond.core.plan import Plan, TargetPlan, verdict_name
-from retentiond.report.words import REASONS, RESULTS, finding_sentence
+from retentiond.report.words import HOMEWARD, REASONS, RESULTS, finding_sentence
 
 #: The version of the JSON documents.
 SCHEMA_VERSION = 1
@@ -71,7 +71,8 @@ def outcome_rows(outcomes: Iterable[Outcome]) -> list[tuple[str, str, str, int, 
     sums: dict[tuple[str, str, str, str], int] = {}
     for each in outcomes:
         until = each.until.isoformat() if each.until else ""
-        key = (each.place.target, each.place.folder, RESULTS[each.result], until)
+        words = HOMEWARD if each.reason is Reason.ASTRAY else RESULTS
+        key = (each.place.target, each.place.folder, words[each.result], until)
         sums[key] = sums.get(key, 0) + len(each.keys)
     return [(target, folder, word, count, until) for (target, folder, word, until), count in sums.items()]
 

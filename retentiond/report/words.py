@@ -10,6 +10,7 @@ REASONS: dict[Reason, str] = {
     Reason.DUE: "past its period",
     Reason.DUE_SINCE_SEEN: "no believable date; past its period since it was first seen",
     Reason.ASTRAY: "a helpline's reply in a personal folder",
+    Reason.ASTRAY_HELD: "a helpline's reply in a personal folder, held: it stays held at home",
     Reason.ASTRAY_OVERDUE: "a helpline's reply in a personal folder, and past its period",
     Reason.NOT_OURS: "not a helpline's",
     Reason.HELD: "kept by a hold",
@@ -36,6 +37,13 @@ RESULTS: dict[Result, str] = {
     Result.FAILED: "failed, left alone",
 }
 
+#: What became of a stray that left for home: it was carried there first.
+HOMEWARD: dict[Result, str] = RESULTS | {
+    Result.DONE: "brought home",
+    Result.REMOVED: "brought home",
+    Result.RETAINED: "brought home, the server keeps a copy here",
+}
+
 #: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
 WHYS: dict[str, str] = {
     "network": "the server cannot be reached; check host, port and firewall",
@@ -55,6 +63,12 @@ WHYS: dict[str, str] = {
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",
     "is-exchange": "this is an Exchange server; IMAP is not the way to it (account kind exchange or graph)",
+    "no-access": "the login may not open this mailbox or folder; see the rights in docs/admin/exchange.md",
+    "ews-blocked": "the server lets nobody in by EWS, as Exchange Online does; its way is Microsoft Graph"
+    " (account kind graph, which this version does not have)",
+    "unavailable": "the server cannot open this mailbox now; it is looked at again in the next sweep",
+    "server-keeps": "the server keeps what was removed for a while (single item recovery), and destroys it then",
+    "server-hold": "a hold of the server itself keeps it, and retentiond cannot destroy it: a person must decide",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",

@@ -135,7 +135,7 @@ def test_strays_go_home_or_are_destroyed_where_they_lie_on_their_day() -> None:
     assert verdicts(plan, "ana") == {
         1: Refile("line"),
         2: Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of="line"),
-        3: Refile("line", is_held=True),
+        3: Refile("line", is_held=True, reason=Reason.ASTRAY_HELD),
         4: Keep(Reason.NOT_OURS),
     }
 
