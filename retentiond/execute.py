@@ -25,7 +25,7 @@ from retentiond.core.model import (
     Result,
 )
 from retentiond.core.plan import Part
-from retentiond.errors import Changed, MailboxError, Unreachable
+from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
 from retentiond.mailbox.base import Mailbox, Marker
 from retentiond.refile import Stray, batches, bring_home, check_not_lost
 
@@ -220,11 +220,12 @@ def _may_be_due(intent: Intent, hands: Hands) -> bool:
     return cutoff is None or intent.oldest is None or intent.oldest < cutoff.date()
 
 
-def settle(intent: Intent, hands: Hands) -> tuple[Outcome, ...]:
+def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[Outcome, ...]:
     """Closes an open intent by looking: what is gone is done (recovered), what is there is judged anew.
 
-    Raises Unreachable where nobody can look (the intent stays open), StrayLost where a stray that was
-    being removed stands in neither place.
+    With `accepts_loss_of` exactly so many lost strays are entered as gone, not by us. Raises
+    Unreachable where nobody can look (the intent stays open), StrayLost where a stray that was being
+    removed stands in neither place.
     """
     with hands.open(intent.place.target) as mailbox:
         place = mailbox.find(intent.place.folder)
@@ -238,6 +239,12 @@ def settle(intent: Intent, hands: Hands) -> tuple[Outcome, ...]:
     gone: tuple[Key, ...] = tuple(key for key in intent.keys if key not in present)
     if intent.phase is Phase.REMOVING and gone and intent.home and not _may_be_due(intent, hands):
         with hands.open(intent.home) as home:
-            check_not_lost(intent, frozenset(gone), home, hands.marker)
+            try:
+                check_not_lost(intent, frozenset(gone), home, hands.marker)
+            except StrayLost as lost:
+                if lost.count != accepts_loss_of:
+                    raise
+                outcome = Outcome(place, Result.GONE_ALREADY, gone, why="loss-accepted")
+                return _enter(intent, (outcome,), hands, is_recovered=True)
     result = Result.GONE_ALREADY if intent.phase is Phase.ADDING else Result.DONE
     return _enter(intent, (Outcome(place, result, gone),), hands, is_recovered=True)

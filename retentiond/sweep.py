@@ -33,7 +33,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
-from retentiond.errors import ClockDoubted, Exit, MailboxError, Why, gravest
+from retentiond.errors import ClockDoubted, Exit, MailboxError, StrayLost, Unreachable, Why, gravest
 from retentiond.execute import Hands, Keeping, execute, settle
 from retentiond.locks import held
 from retentiond.logs import get_logger
@@ -235,6 +235,32 @@ def _settle_open_intents(
     return tuple(outcomes)
 
 
+def accept_loss(
+    estate: Estate, book: Ledger, locks: Path, name: str, count: int, now: datetime, *, who: str
+) -> int:
+    """A person has looked: `count` replies of this target that stand in neither mailbox are gone, not by us.
+
+    Closes the intents that stopped everything, enters who said so, and returns how many were closed.
+    Raises StrayLost where another number is lost, Unreachable where a mailbox is held or away.
+    """
+    estate.target(name)
+    mine = [intent for intent in book.open_intents() if intent.place.target == name]
+    names = {each for intent in mine for each in _touched(intent)}
+    closed = 0
+    with held(locks, names) as free:
+        for missing in sorted(names - free):
+            raise Unreachable(missing, Why.LOCKED)
+        hands = _hands(estate, book, now, Progress())
+        for intent in mine:
+            try:
+                settle(intent, hands)
+            except StrayLost:
+                settle(intent, hands, accepts_loss_of=count)
+                book.record("loss accepted", {"target": name, "count": count, "who": who}, now)
+                closed += 1
+    return closed
+
+
 def _touched(intent: Intent) -> set[str]:
     return {intent.place.target, intent.home or intent.place.target}
 
@@ -399,10 +425,14 @@ def _arm_the_clean(
     now: datetime,
     only: str | None,
 ) -> frozenset[str]:
-    """A target with nothing due and nothing astray arms itself: there is nothing to be surprised by."""
+    """A target with nothing due and nothing astray arms itself: there is nothing to be surprised by.
+
+    Not an advisor while a helpline could not be looked at: what is astray is not known then.
+    """
     armed = set()
+    has_gap = any(gap.kind is Kind.HELPLINE for gap in plan.gaps)
     for target in plan.targets:
-        if only is not None and target.target != only:
+        if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
             continue
         if target.is_clean and not standings[target.target].is_armed:
             rules, period = standings[target.target].rules, str(estate.target(target.target).period)

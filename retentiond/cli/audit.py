@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,8 +53,10 @@ def command(
         moment = _end_of(as_of.date(), estate) if as_of else None
         found = audit(estate, now(), book=book, only=only, as_of=moment, progress=seen)
         if save:
-            _save(found, save, current, book)
+            _save(found, save, current.ledger() if book is None else book)
         decoded = _names(estate, only) if names else None
+    if save and not as_document and not as_lines:
+        say(current, f"Saved as {save}: review it, then within a day: retentiond purge {save}")
     if as_document:
         click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=_standing(found)))
     elif as_lines:
@@ -98,11 +99,10 @@ def _end_of(day: date, estate: Estate) -> datetime:
     return datetime.combine(day, time(23, 59), estate.zone).astimezone(UTC)
 
 
-def _save(found: Audit, path: str, current: Session, book: Ledger | None) -> None:
+def _save(found: Audit, path: str, book: Ledger) -> None:
     from retentiond.saved_plan import save
 
-    opened = book or current.ledger()
-    text = save(found.plan, found.standings, opened.plan_key)
+    text = save(found.plan, found.standings, book.plan_key)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -110,7 +110,6 @@ def _save(found: Audit, path: str, current: Session, book: Ledger | None) -> Non
             file.write(text)
     except OSError:
         raise click.UsageError(f"--save: {path} cannot be written; name a place of your own") from None
-    say(current, f"Saved as {Path(path)}: review it, then within a day: retentiond purge {path}")
 
 
 def _names(estate: Estate, only: str | None) -> dict[tuple[str, str], str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from retentiond.cli.session import now, say, session
+from retentiond.cli.session import now, say, session, who
 from retentiond.config import Source, read_secret_bytes
 from retentiond.ledger import Seal, seals_in
 
@@ -56,16 +56,12 @@ def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
         raise click.UsageError("there is no seal in the files that --seal names")
     with current.ledger() as book:
         verified = book.verify(seals=seals)
-    say(current, f"The ledger verifies: {verified}" if isinstance(verified, str) else _words(verified))
-    return 0
-
-
-def _words(verified: object) -> str:
-    told = {name: getattr(verified, name) for name in ("entries", "checkpoints", "open_intents", "seals")}
-    return (
-        f"The ledger verifies: {told['entries']:,} entries, {told['checkpoints']:,} signed checkpoints,"
-        f" {told['seals']:,} seals, {told['open_intents']:,} open intents."
+    say(
+        current,
+        f"The ledger verifies: {verified.entries:,} entries, {verified.checkpoints:,} signed checkpoints,"
+        f" {verified.seals:,} seals, {verified.open_intents:,} open intents.",
     )
+    return 0
 
 
 @command.command(epilog="Example: retentiond ledger show --chain listening-line --last 5")
@@ -78,6 +74,27 @@ def show(ctx: click.Context, chain: str | None, last: int) -> int:
     with current.ledger() as book:
         for entry in book.show(chain, last):
             click.echo(json.dumps(dict(entry.body), sort_keys=True))
+    return 0
+
+
+@command.command("accept-loss", epilog="Example: retentiond ledger accept-loss ana --count 1")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--count", type=click.IntRange(1), required=True, help="How many replies stand in neither mailbox."
+)
+@click.pass_context
+def accept_loss(ctx: click.Context, name: str, count: int) -> int:
+    """Go on after a reply on its way home was found in neither mailbox, once somebody has looked.
+
+    The ledger keeps who said so, and how many.
+    """
+    from retentiond import sweep
+
+    current = session(ctx)
+    with current.estate_with_ledger() as (estate, book):
+        locks = current.config.ledger.directory
+        closed = sweep.accept_loss(estate, book, locks, name, count, now(), who=who())
+    say(current, f"{name}: {closed} open intents closed." if closed else f"{name}: nothing of it is lost.")
     return 0
 
 

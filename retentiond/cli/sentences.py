@@ -82,7 +82,8 @@ def _sentence(error: RetentionError) -> str:
         case StrayLost():
             return (
                 f"{error.target}: {items(error.count)} on the way home stand in neither mailbox; everything"
-                " stops until somebody has looked; see docs/admin/imap.md"
+                f" stops until somebody has looked, and says: retentiond ledger accept-loss {error.target}"
+                f" --count {error.count}"
             )
         case ClockDoubted():
             return _clock(error)

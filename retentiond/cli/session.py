@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 import sys
@@ -72,9 +71,7 @@ def session(ctx: click.Context) -> Session:
     """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
     options = ctx.find_root().obj
     config = load(find(options["config"]))
-    # Whoever asks for quiet hears sentences, and of those only what is wrong. A journal keeps what it keeps.
-    is_mute = options["quiet"] and not logs.is_journal(sys.stderr)
-    logs.configure(_level(config, options), config.log.format, io.StringIO() if is_mute else None)
+    logs.configure(_level(config, options), config.log.format)
     return Session(config, options["quiet"])
 
 

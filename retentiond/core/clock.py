@@ -51,7 +51,7 @@ def doubt(now: datetime, readings: Mapping[str, ClockReading], last_entry: datet
     if not dates:
         return None
     quiet = now - max(dates)
-    is_gap_long = last_entry is None or now - last_entry > QUIET
+    is_gap_long = last_entry is not None and now - last_entry > QUIET
     if quiet > QUIET and is_gap_long:
         return Doubt("mail", int(quiet.total_seconds()))
     return None

@@ -116,6 +116,7 @@ class Hindrance(StrEnum):
     NO_UIDPLUS = "no-uidplus"
     NO_RIGHT = "no-right"
     READ_ONLY = "read-only"
+    SERVER_KEEPS = "server-keeps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ class Census:
     hindrance: Hindrance | None = None
     #: More than a fifth of the folder was received on one day (asked at arming only): an import?
     looks_imported: bool = False
+    #: With SERVER_KEEPS: until when, as far as the server or its operator says.
+    kept_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,11 +126,14 @@ class Message:
     content: bytes
     received: datetime
     flags: frozenset[str]
+    #: By what it is the same message as another, where that is not its bytes: a server that writes each
+    #: message anew (Exchange) is compared by decoded parts and the headers that survive.
+    likeness: bytes | None = None
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the bytes."""
-        return hashlib.sha256(self.content).digest()
+        """SHA-256 of the bytes, unless the backend says by what else it compares."""
+        return hashlib.sha256(self.content).digest() if self.likeness is None else self.likeness
 
 
 @dataclass(frozen=True, slots=True)

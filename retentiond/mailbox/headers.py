@@ -48,6 +48,11 @@ def marks_of(header: bytes, marker: Marker) -> Marks:
     )
 
 
+def message_ids_in(text: str) -> list[str]:
+    """The Message-IDs in a list of them, without their angle brackets."""
+    return _ID.findall(text)
+
+
 def likeness_of(content: bytes, marker: Marker) -> Likeness:
     """By what a twin of this message is sought."""
     message = fields_of(content[: 64 * 1024]).get("message-id", "").strip()

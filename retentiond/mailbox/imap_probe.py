@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from retentiond.core.clock import QUIET
 from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable
 from retentiond.mailbox.base import Abilities, ClockReading
-from retentiond.mailbox.imap_answers import Row, date_time, quoted, rows_of
+from retentiond.mailbox.imap_answers import Row, date_time, day, quoted, rows_of
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_folders import Folder
 from retentiond.mailbox.imap_session import Session
 
 #: By how many seconds this machine's clock and the server's may differ.
 CLOCK_SECONDS = 300
+_SOME = 20
 
 _TEST_NAME = "retentiond-test-"
 _TEST_MESSAGE = (
@@ -54,18 +56,26 @@ def clock(session: Session, now: datetime) -> ClockReading:
     age, the server says by its own clock. In an advisor's mailbox nothing is dated (P3)."""
     if session.scope.kind is Kind.ADVISOR:
         return ClockReading(None)
-    newest: datetime | None = None
+    dates: list[datetime] = []
     agrees: bool | None = None
     for folder in _likely(session):
         rows = list(_ends(session, folder))
-        dates = [row.received for row in rows if row.received is not None]
-        newest = max([*dates, *([newest] if newest else [])], default=None)
-        if agrees is None and session.wire.offers("WITHIN"):
+        if session.wire.offers("WITHIN"):
             agrees = _asked(session, rows, now)
-        if newest is not None and (agrees is not None or not session.wire.offers("WITHIN")):
+        elif rows:
+            rows += _recent(session, folder, now)
+        dates += [row.received for row in rows if row.received is not None]
+        if agrees is not None or any(now - at < QUIET for at in dates):
             break
     session.leave()
-    return ClockReading(agrees, newest)
+    return ClockReading(agrees, max(dates, default=None))
+
+
+def _recent(session: Session, folder: Folder, now: datetime) -> Iterator[Row]:
+    """Some of what the folder received lately: the last to arrive may be old mail that was moved in."""
+    [found] = session.wire.search(b"SINCE " + day(now - QUIET), label=folder.label)
+    for uids in session.wire.sets(found[-_SOME:]):
+        yield from session.wire.fetch_rows(uids, b"INTERNALDATE", (b"INTERNALDATE",), folder.label)
 
 
 def _likely(session: Session) -> list[Folder]:

@@ -311,6 +311,7 @@ def test_a_stray_held_after_its_copy_went_home_is_held_there_and_not_doubled(wor
 
 def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_everything(world: World) -> None:
     from retentiond.errors import StrayLost
+    from retentiond.sweep import accept_loss
 
     world.put("ana", "Sent", mail(LINE, "reply"), NEW)
     world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
@@ -328,6 +329,13 @@ def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_eve
     with pytest.raises(StrayLost):
         world.sweep()
     assert world.contents("line", "INBOX"), "nothing else is touched until somebody has looked"
+    with world.book() as book:
+        estate = world.estate(book)
+        with pytest.raises(StrayLost):
+            accept_loss(estate, book, world.directory, "ana", 2, NOW, who="uid 0")
+        assert accept_loss(estate, book, world.directory, "ana", 1, NOW, who="uid 0") == 1
+    assert world.sweep().exit_code == 0
+    assert not world.contents("line", "INBOX")
 
 
 def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: World) -> None:

@@ -1,0 +1,196 @@
+"""What the command line says of itself, and that it says it at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import jsonschema
+import pytest
+
+from retentiond import __version__
+from retentiond.cli import COMMANDS, cli, run
+from retentiond.config import load
+
+ROOT = Path(__file__).parents[2]
+
+
+def ways(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command and every command below it."""
+    yield words
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from ways(command, (*words, name))
+        else:
+            yield (*words, name)
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What a command says that ends well and says nothing on the error output."""
+    capsys.readouterr()
+    code = run(list(words))
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    return out
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert run(list(words)) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    return err
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
+
+
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = list(ways(cli))
+    assert {("audit",), ("ledger", "verify"), ("config", "schema"), ("demo",)} <= set(seen)
+    for words in seen:
+        text = said(capsys, *words, "--help")
+        example = next((line for line in text.splitlines() if line.startswith("  Example: ")), "")
+        assert "retentiond" in example, f"no example for: {words}"
+        assert all(word in example for word in words), f"another command's example: {words}"
+        assert said(capsys, *words, "-h") == text
+
+
+def test_the_help_names_every_command_and_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "--help")
+    for name, (_module, line) in COMMANDS.items():
+        assert f"  {name} " in text
+        assert line.split()[0] in text
+    flat = " ".join(text.split())
+    for words in ("0 done", "1 findings", "2 usage", "3 stopped", "65 ledger", "75 a mailbox", "77 ", "78 "):
+        assert words in flat
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "--version").startswith(f"retentiond {__version__} (Python 3.")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("adit", "audit"), ("sweeep", "sweep"), ("chek", "check")])
+def test_a_misspelt_command_is_met_with_the_right_one(
+    capsys: pytest.CaptureFixture[str], typed: str, meant: str
+) -> None:
+    assert f"Did you mean '{meant}'?" in refused(capsys, typed)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["frobnicate"], "No such command: 'frobnicate'."),
+        (["ledger", "verfy"], "verify"),
+        (["audit", "--jsno"], "--json"),
+        (["arm"], "Missing argument 'NAME'"),
+        (["sweep", "--wait", "soon"], "--wait"),
+        (["arm", "listening-line", "--destroy", "-1"], "--destroy"),
+        (["completion", "tcsh"], "bash"),
+        (["purge", "/nowhere/plan.json"], "does not exist"),
+    ],
+)
+def test_a_usage_error_is_one_sentence_with_the_way_on(
+    capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    text = refused(capsys, *words)
+    assert sentence in text
+    assert "Traceback" not in text
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Commands:" in refused(capsys)
+
+
+# ── completion ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_completion_script(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    script = said(capsys, "completion", shell)
+    assert f"_RETENTIOND_COMPLETE={shell}_complete" in script
+    if shutil.which(shell):
+        done = subprocess.run([shell, "-n"], input=script, text=True, check=False, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_shell_is_answered() -> None:
+    asked = {"_RETENTIOND_COMPLETE": "bash_complete", "COMP_WORDS": "retentiond a", "COMP_CWORD": "1"}
+    assert python("-m", "retentiond", **asked).stdout.split() == ["plain,audit", "plain,arm"]
+
+
+# ── configuration ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_example_that_is_generated_is_the_one_in_the_repository(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = said(capsys, "config", "generate")
+    assert text == (ROOT / "config" / "retentiond.example.toml").read_text("utf-8")
+    path = tmp_path / "retentiond.toml"
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("ca_file"))
+    path.write_text(text)
+    path.chmod(0o600)
+    assert load(path).helplines
+
+
+def test_the_schema_is_the_one_in_the_repository_and_a_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = json.loads(said(capsys, "config", "schema"))
+    assert schema == json.loads((ROOT / "config" / "retentiond.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+# ── the first moment ─────────────────────────────────────────────────────────────────────────────
+
+_BARE = """
+import click
+@click.group()
+def cli(): pass
+@cli.command()
+def audit(): pass
+cli()
+"""
+
+
+def _cpu(*arguments: str) -> float:
+    """The least CPU time, of five runs."""
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert python(*arguments).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(spent)
+
+
+def test_help_costs_at_most_three_times_a_bare_click_script(tmp_path: Path) -> None:
+    script = tmp_path / "bare.py"
+    script.write_text(_BARE)
+    bare, ours = _cpu(str(script), "--help"), _cpu("-m", "retentiond", "--help")
+    assert ours <= 3 * bare, f"{ours:.3f} s, and a bare script {bare:.3f} s"
+
+
+def test_help_imports_no_mail_library() -> None:
+    times = python("-X", "importtime", "-m", "retentiond", "--help").stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in times.splitlines()}
+    assert "click" in imported
+    foreign = {"imapclient", "imaplib", "exchangelib", "sqlalchemy", "pydantic", "structlog", "rich", "pymap"}
+    assert not imported & (foreign | {"cryptography", "requests", "apscheduler"})

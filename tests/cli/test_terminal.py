@@ -1,0 +1,118 @@
+"""What is different on a terminal: questions, folder names, colours, progress."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, Office, mail
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38)[0-9;]*m")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Answer `answer` where the terminal shows `prompt`."""
+
+    prompt: str
+    answer: str
+
+
+def on_terminal(
+    office: Office, *words: str, typed: tuple[Typed, ...] = (), **environment: str
+) -> tuple[int, str]:
+    """Runs a command in a process whose terminal is ours. Returns its exit code and what was shown."""
+    master, slave = os.openpty()
+    command = [sys.executable, "-m", "retentiond", "--config", str(office.config), *words]
+    ours = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=ours | {"TERM": "xterm-256color", "COLUMNS": "160"} | environment,
+        start_new_session=True,
+    )
+    os.close(slave)
+    shown, waiting = "", list(typed)
+    try:
+        while data := _read(master):
+            shown += data
+            if waiting and waiting[0].prompt in shown:
+                os.write(master, f"{waiting.pop(0).answer}\n".encode())
+    finally:
+        os.close(master)
+    assert not waiting, f"was not asked: {waiting} in {shown}"
+    return process.wait(30), shown.replace("\r\n", "\n")
+
+
+def _read(master: int) -> str:
+    try:
+        return os.read(master, 65536).decode("utf-8", "replace")
+    except OSError:  # Linux's word for: the other side has closed
+        return ""
+
+
+def test_arming_asks_for_the_number_that_it_shows(office: Office) -> None:
+    asked = Typed("Type that number to agree", str(DUE))
+    code, shown = on_terminal(office, "arm", HELPLINE, typed=(asked,))
+    office.said.append(shown)
+    assert code == 0, shown
+    assert f"{DUE} items would leave the folders of {HELPLINE}." in shown
+    assert f"{HELPLINE} is armed" in shown
+    office.run("sweep", "--only", HELPLINE)
+    assert office.count(HELPLINE, "Deleted Items") == 0
+
+
+def test_arming_with_another_number_is_refused(office: Office) -> None:
+    with office.untouched():
+        code, shown = on_terminal(
+            office, "arm", HELPLINE, typed=(Typed("Type that number to agree", str(DUE - 1)),)
+        )
+        office.said.append(shown)
+        assert code == 3, shown
+        assert f"more than the {DUE - 1} agreed to" in shown
+        office.run("sweep", "--only", HELPLINE).has(1, "not armed")
+
+
+def test_arming_an_advisor_asks_since_when_advisors_were_told(office: Office) -> None:
+    typed = (Typed("Since when have the advisors been told", "2026-01-05"), Typed("Type that number", "1"))
+    code, shown = on_terminal(office, "arm", ADVISOR, typed=typed)
+    office.said.append(shown)
+    assert code == 0, shown
+    assert '"told": "2026-01-05"' in office.run("ledger", "show").out
+
+
+def test_folder_names_are_shown_on_a_terminal_that_asks_for_them(office: Office) -> None:
+    office.put(HELPLINE, {"Spendenquittungen": mail(1, OLD)})
+    code, shown = on_terminal(office, "audit", "--names")
+    office.said.append(shown)
+    assert code == 0, shown
+    assert "Spendenquittungen" in shown
+    _, shown = on_terminal(office, "audit")
+    assert "Spendenquittungen" not in shown
+    assert "folder-" in shown
+
+
+def test_no_colour_where_none_is_wanted(office: Office) -> None:
+    _, shown = on_terminal(office, "audit")
+    assert _COLOUR.search(shown), "there are colours to be left out"
+    code, shown = on_terminal(office, "audit", NO_COLOR="1")
+    office.said.append(shown)
+    assert code == 0
+    assert not _COLOUR.search(shown)
+    assert HELPLINE in shown
+
+
+def test_progress_is_shown_on_a_terminal_and_no_log(office: Office) -> None:
+    office.arm_all()
+    code, shown = on_terminal(office, "sweep")
+    office.said.append(shown)
+    assert code == 0, shown
+    assert "\x1b[?25l" in shown, "the cursor is hidden while something moves"
+    assert "looking" in shown
+    assert '"event"' not in shown
+    assert "plan.made" not in shown
