@@ -91,9 +91,11 @@ def execute(approved: Approved, hands: Hands) -> tuple[Outcome, ...]:
         with hands.open(approved.target) as mailbox:
             outcomes.extend(_carry_out(mailbox, parts, hands))
     except MailboxError as error:
-        answered = {(each.place, key) for each in outcomes for key in each.keys}
+        answered: dict[Place, set[Key]] = {}
+        for each in outcomes:
+            answered.setdefault(each.place, set()).update(each.keys)
         for part in parts:
-            left = tuple(key for key in part.keys if (part.place, key) not in answered)
+            left = tuple(key for key in part.keys if key not in answered.get(part.place, ()))
             if left:
                 outcomes.append(Outcome(part.place, Result.FAILED, left, why=error.why.value))
     return tuple(outcomes)

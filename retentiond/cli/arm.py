@@ -44,7 +44,8 @@ def command(ctx: click.Context, name: str, number: int | None, told: object) -> 
         else:
             proposal = None
         locks = current.config.ledger.directory
-        arming, seen = arm(estate, name, number, book, locks, moment, who=who(), told=since)
+        asker = who() + (", approvers = 1" if current.config.policy.approvers == 1 else "")
+        arming, seen = arm(estate, name, number, book, locks, moment, who=asker, told=since)
         if proposal is None and not current.quiet:
             _show(seen)
     say(

@@ -132,7 +132,7 @@ class _View:
         question = self._question
         items: list[Item] = []
         single: set[int] = set()
-        due = set(sure) if odd else set()
+        due = odd.intersection(sure)
         for key, received in self._dates(odd):
             is_believable = received is not None and question.earliest <= received <= question.latest
             if is_believable and (key in due or received is None or received >= self._edge):

@@ -67,8 +67,8 @@ WHYS: dict[str, str] = {
     "ews-blocked": "the server lets nobody in by EWS, as Exchange Online does; its way is Microsoft Graph"
     " (account kind graph, which this version does not have)",
     "unavailable": "the server cannot open this mailbox now; it is looked at again in the next sweep",
-    "server-keeps": "the server keeps what was removed for a while (single item recovery), and destroys it then",
-    "server-hold": "a hold of the server itself keeps it, and retentiond cannot destroy it: a person must decide",
+    "server-keeps": "the server keeps what was removed for a while (single item recovery), then destroys it",
+    "server-hold": "a hold of the server itself keeps it; retentiond cannot destroy it: a person must decide",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",

@@ -159,3 +159,32 @@ def test_nothing_is_marked_read_by_an_audit(dovecot_factory: DovecotFactory, tmp
     assert story.run("audit") == 0
     assert story.run("check") == 0, story.complaints
     assert Counter(story.mail(story.line, "INBOX")) == Counter(seen(each) for each in unread)
+
+
+def test_an_answer_from_the_advisors_own_address_comes_home_by_its_thread(
+    dovecot_factory: DovecotFactory, tmp_path: Path
+) -> None:
+    """Only where the policy asks for it, and only what answers somebody outside (P3)."""
+    story = helpline({}, dovecot_factory, tmp_path)
+    now = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
+    writer, mine = "writer@post.example", story.ana.name
+    question = Seed(letter("question@post.example", sender=writer), now)
+    answer = Seed(
+        letter("a1@relay.example", sender=mine, recipient=writer, in_reply_to="question@post.example"), now
+    )
+    follow_up = Seed(
+        letter("a2@relay.example", sender=mine, recipient=writer, references=["a1@relay.example"]), now
+    )
+    aside = Seed(
+        letter("a3@relay.example", sender=mine, recipient="colleague@relay.example",
+               in_reply_to="question@post.example"), now
+    )  # fmt: skip
+    story.seed(story.line, "INBOX", [question])
+    story.seed(story.ana, "Sent", [follow_up, aside, answer])
+    assert story.counts()["ana"] == (0, 0)
+    story.write_configuration("[policy]\nby_thread = true\n")
+    assert story.counts()["ana"] == (0, 2)
+    story.arm()
+    assert story.run("sweep") == 0, story.complaints
+    assert Counter(story.mail(story.line, "Sent")) == Counter([seen(answer), seen(follow_up)])
+    assert story.mail(story.ana, "Sent") == [seen(aside)]
