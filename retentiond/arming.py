@@ -61,6 +61,7 @@ def arm(
     *,
     who: str,
     told: str = "",
+    wait_seconds: float = 0,
 ) -> tuple[Arming, Proposal]:
     """Arms the target if at most `number` items would leave its folders, by a fresh look.
 
@@ -68,7 +69,7 @@ def arm(
     result of nobody (None). Raises ArmingRefused with the new number, and Unreachable where another
     sweep holds the mailbox.
     """
-    with held(locks, (name,)) as names:
+    with held(locks, (name,), wait_seconds) as names:
         if name not in names:
             raise Unreachable(name, Why.LOCKED)
         proposal = propose(estate, name, book, now)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 
 from retentiond.config import AdvisorSettings, Config, HelplineSettings, ImapAccount, read_secret
 from retentiond.core.model import Helpline, Kind, Limits, Role
@@ -14,7 +15,7 @@ from retentiond.core.period import Period, start_of
 from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
-from retentiond.mailbox.base import Mailbox, Marker, Question, Scope
+from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -99,8 +100,9 @@ class Estate:
 
 def estate_of(config: Config, marker: Marker) -> Estate:
     """The estate that a configuration describes; connects to nothing."""
-    helplines = tuple(_helpline(config, settings, marker) for settings in config.helplines)
-    advisors = tuple(_advisor(config, settings, marker) for settings in config.advisors)
+    doors = _Doors(config, marker)
+    helplines = tuple(_helpline(config, settings, doors) for settings in config.helplines)
+    advisors = tuple(_advisor(config, settings, doors) for settings in config.advisors)
     return Estate(
         helplines + advisors,
         config.policy.zone,
@@ -111,7 +113,7 @@ def estate_of(config: Config, marker: Marker) -> Estate:
     )
 
 
-def _helpline(config: Config, settings: HelplineSettings, marker: Marker) -> Target:
+def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Target:
     account = config.accounts[settings.account]
     scope = Scope(
         settings.name,
@@ -138,12 +140,12 @@ def _helpline(config: Config, settings: HelplineSettings, marker: Marker) -> Tar
         rules,
         settings.identities,
         "",
-        _opener(account, scope, marker, settings.mailbox),
+        doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
     )
 
 
-def _advisor(config: Config, settings: AdvisorSettings, marker: Marker) -> Target:
+def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target:
     account = config.accounts[settings.account]
     identities = tuple(identity for each in config.helplines for identity in each.identities)
     scope = Scope(
@@ -177,18 +179,29 @@ def _advisor(config: Config, settings: AdvisorSettings, marker: Marker) -> Targe
         rules,
         (),
         settings.mailbox,
-        _opener(account, scope, marker, settings.mailbox),
+        doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
     )
 
 
-def _opener(account: ImapAccount, scope: Scope, marker: Marker, mailbox: str) -> Callable[[], Mailbox]:
-    def open_mailbox() -> Mailbox:
-        from retentiond.mailbox.imap import ImapMailbox
+class _Doors:
+    """How mailboxes are opened: one secret an account, however many mailboxes it opens."""
 
-        return ImapMailbox(account, scope, marker, mailbox, lambda: read_secret(account.secret))
+    def __init__(self, config: Config, marker: Marker) -> None:
+        self._marker = marker
+        self._secrets = {
+            name: Secret(partial(read_secret, account.secret)) for name, account in config.accounts.items()
+        }
 
-    return open_mailbox
+    def opener(self, account: ImapAccount, scope: Scope, mailbox: str) -> Callable[[], Mailbox]:
+        """Makes the target's mailbox, not yet connected, each time that it is called."""
+
+        def open_mailbox() -> Mailbox:
+            from retentiond.mailbox.imap import ImapMailbox
+
+            return ImapMailbox(account, scope, self._marker, mailbox, self._secrets[account.name])
+
+        return open_mailbox
 
 
 def _where(account: ImapAccount, mailbox: str) -> list[str]:

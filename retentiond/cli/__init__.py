@@ -142,6 +142,10 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("retentiond: stopped; run the same command again to finish", err=True)
         return 130
+    except PermissionError as error:
+        where = error.filename or "a file"
+        click.echo(f"retentiond: {where}: not allowed; run as root, or as the service's user", err=True)
+        return Exit.TOO_OPEN
     except Exception as error:
         return _own_fault(error)
 

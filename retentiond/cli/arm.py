@@ -25,8 +25,11 @@ _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"
     type=click.DateTime(["%Y-%m-%d"]),
     help="For an advisor: since when the advisors have been told.",
 )
+@click.option(
+    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
+)
 @click.pass_context
-def command(ctx: click.Context, name: str, number: int | None, told: object) -> int:
+def command(ctx: click.Context, name: str, number: int | None, told: object, wait_seconds: float) -> int:
     """Let a target loose. Looks afresh, and accepts if at most N items would leave its folders.
 
     Without --destroy it asks, on a terminal. Nothing is destroyed by arming but one test message of
@@ -45,7 +48,9 @@ def command(ctx: click.Context, name: str, number: int | None, told: object) -> 
             proposal = None
         locks = current.config.ledger.directory
         asker = who() + (", approvers = 1" if current.config.policy.approvers == 1 else "")
-        arming, seen = arm(estate, name, number, book, locks, moment, who=asker, told=since)
+        arming, seen = arm(
+            estate, name, number, book, locks, moment, who=asker, told=since, wait_seconds=wait_seconds
+        )
         if proposal is None and not current.quiet:
             _show(seen)
     say(

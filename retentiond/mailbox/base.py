@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -55,6 +55,26 @@ class Marker:
     def folder(self, target: str, name: str) -> str:
         """The label of a folder whose name may not be shown: `folder-` and 10 hexadecimal digits."""
         return "folder-" + self.mark("folder", f"{target}\0{name}").hex()[:10]
+
+
+class Secret:
+    """A secret that is read when it is needed and never kept; one object for an account and a run.
+
+    Whoever sees it refused sets `is_refused`: twenty mailboxes with one wrong password are one attempt,
+    not twenty, lest the account be locked.
+    """
+
+    __slots__ = ("_read", "is_refused")
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        self._read = read
+        self.is_refused = False
+
+    def __call__(self) -> str:
+        return self._read()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,8 @@ class Abilities:
     is_conditional: bool
     tells_roles: bool
     tells_rights: bool
+    #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from retentiond.mailbox.base import (
     Message,
     Question,
     Scope,
+    Secret,
     Standing,
 )
 from retentiond.mailbox.imap_session import Session
@@ -31,7 +32,7 @@ class ImapMailbox:
     """One target on an account. `secret` is called once, on connecting; its value is not kept."""
 
     def __init__(
-        self, account: ImapAccount, scope: Scope, marker: Marker, mailbox: str, secret: Callable[[], str]
+        self, account: ImapAccount, scope: Scope, marker: Marker, mailbox: str, secret: Secret
     ) -> None:
         self._account = account
         self._scope = scope
@@ -51,7 +52,13 @@ class ImapMailbox:
 
     def __enter__(self) -> Self:
         user = self._account.login_name(self._mailbox)
-        wire = Wire(self._account, self.target, user, self._secret())
+        if self._secret.is_refused:
+            raise Unreachable(self.target, Why.PASSWORD)
+        try:
+            wire = Wire(self._account, self.target, user, self._secret())
+        except Unreachable as error:
+            self._secret.is_refused = error.why is Why.PASSWORD
+            raise
         self._open = Session(wire, self._account, self._scope, self._marker, self._mailbox)
         return self
 

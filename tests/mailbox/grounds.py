@@ -17,7 +17,7 @@ from imapclient import IMAPClient
 
 from retentiond.config import ImapAccount, Login, SecretReference, Source, Tls
 from retentiond.core.model import Kind
-from retentiond.mailbox.base import Mailbox, Marker, Scope
+from retentiond.mailbox.base import Mailbox, Marker, Scope, Secret
 from retentiond.mailbox.imap import ImapMailbox
 from retentiond.mailbox.memory import Folder, MemoryMailbox, MemoryServer
 from tests.servers.client import Server, signed_in
@@ -93,7 +93,7 @@ class ImapGround(Ground):
 
     def mailbox(self, scope: Scope, where: str) -> Mailbox:
         user = self.users[where]
-        return ImapMailbox(account(self.server), scope, MARKER, user.name, lambda: user.password)
+        return ImapMailbox(account(self.server), scope, MARKER, user.name, Secret(lambda: user.password))
 
     def client(self, where: str = "here") -> IMAPClient:
         if where not in self._clients:

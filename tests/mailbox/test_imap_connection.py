@@ -16,7 +16,7 @@ from retentiond.config import Login, Tls
 from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority, found_authority
 from retentiond.errors import MailboxError, Unreachable, Unsupported, Why
-from retentiond.mailbox.base import Scope
+from retentiond.mailbox.base import Scope, Secret
 from retentiond.mailbox.imap import ImapMailbox
 from tests.mailbox.contract import LONG_AGO, question
 from tests.mailbox.grounds import MARKER, account
@@ -34,7 +34,7 @@ SCOPE = Scope("night", Kind.HELPLINE, ("helpline@relay.example",))
 def mailbox_of(
     server: Server, mailbox: str, password: str, scope: Scope = SCOPE, **changes: object
 ) -> ImapMailbox:
-    return ImapMailbox(account(server, **changes), scope, MARKER, mailbox, lambda: password)
+    return ImapMailbox(account(server, **changes), scope, MARKER, mailbox, Secret(lambda: password))
 
 
 def failure(deed: Callable[[], object]) -> MailboxError:
@@ -250,3 +250,16 @@ def test_looking_sends_nothing_that_could_change_anything(
                     list(mailbox.fetch(view.place, [1, 2]))
         assert [command for command in proxy.commands if is_intrusion(command)] == []
         assert any("BODY.PEEK[" in command for command in proxy.commands)
+
+
+def test_one_wrong_password_is_one_attempt_however_many_mailboxes(dovecot: Dovecot) -> None:
+    """An account must not be locked because it opens twenty mailboxes."""
+    user = dovecot.new_user()
+    secret = Secret(lambda: "not-the-password")
+    with Proxy(dovecot, dovecot.authority) as proxy:
+        for _ in range(3):
+            mailbox = ImapMailbox(account(proxy), Scope("here", Kind.HELPLINE), MARKER, user.name, secret)
+            with pytest.raises(Unreachable) as caught, mailbox:
+                pass
+            assert caught.value.why is Why.PASSWORD
+        assert [verb for verb in proxy.commands if verb in ("LOGIN", "AUTHENTICATE")] == ["AUTHENTICATE"]

@@ -11,7 +11,7 @@ from retentiond.config import Login
 from retentiond.core.model import Hindrance, Kind, Result, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import Refused, Unreachable, Why
-from retentiond.mailbox.base import Message, Scope
+from retentiond.mailbox.base import Message, Scope, Secret
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.imap import ImapMailbox
 from tests.mailbox.contract import (
@@ -47,7 +47,7 @@ def through(proxy: Proxy, ground: ImapGround, where: str = "here") -> ImapMailbo
     """The ground's mailbox, seen through a proxy."""
     user = ground.users[where]
     scope = Scope(where, Kind.HELPLINE)
-    return ImapMailbox(account(proxy, timeout=2), scope, MARKER, user.name, lambda: user.password)
+    return ImapMailbox(account(proxy, timeout=2), scope, MARKER, user.name, Secret(lambda: user.password))
 
 
 def put_old(ground: ImapGround, count: int) -> list[int]:
@@ -234,7 +234,7 @@ def test_where_one_login_sees_both_ends_the_server_copies(dovecot: Dovecot) -> N
 
     def mailbox(name: str, alias: str) -> ImapMailbox:
         scope = Scope(alias, Kind.HELPLINE, roles={Role.SENT: "Sent"})
-        return ImapMailbox(shared, scope, MARKER, name, lambda: dovecot.service.password)
+        return ImapMailbox(shared, scope, MARKER, name, Secret(lambda: dovecot.service.password))
 
     with mailbox(here.name, "here") as source, mailbox(there.name, "there") as home:
         sent = home.place(Role.SENT)
@@ -301,7 +301,7 @@ def test_an_advisors_mail_is_not_dated_for_the_clock(ground: ImapGround, authori
     user = ground.users["here"]
     with Proxy(ground.server, authority) as proxy:
         scope = Scope("ann", Kind.ADVISOR)
-        with ImapMailbox(account(proxy), scope, MARKER, user.name, lambda: user.password) as mailbox:
+        with ImapMailbox(account(proxy), scope, MARKER, user.name, Secret(lambda: user.password)) as mailbox:
             assert mailbox.clock(NOW).newest is None
         assert "FETCH" not in proxy.verbs()
 
@@ -331,7 +331,9 @@ def test_a_virtual_folder_stops_the_look_until_somebody_has_said_what_to_do(
         user = ground.users["here"]
 
         def look(make: Callable[[], Scope]) -> int:
-            with ImapMailbox(account(proxy), make(), MARKER, user.name, lambda: user.password) as mailbox:
+            with ImapMailbox(
+                account(proxy), make(), MARKER, user.name, Secret(lambda: user.password)
+            ) as mailbox:
                 return len(list(mailbox.look(question())))
 
         with pytest.raises(Refused) as caught:
