@@ -26,6 +26,7 @@ from retentiond.core.model import (
     Kind,
     Outcome,
     Place,
+    Reason,
     Ref,
     Refile,
     Result,
@@ -129,6 +130,7 @@ def sweep(
         forecasts = _forecasts(second, approved)
         book.forget_expired(now)
         seals = book.swept(now, forecasts, _counts(outcomes, found))
+    _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=str(house_seal(seals)))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
@@ -174,6 +176,7 @@ def look_and_judge(
     last_entry = book.last_minute() if book is not None else None
     doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
     if doubted is not None:
+        _log.error("clock.doubted", against=doubted.against, seconds=doubted.seconds)
         raise ClockDoubted(doubted.against, doubted.seconds)
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
@@ -458,6 +461,22 @@ def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, 
         of_target = counts.setdefault(finding.target, {})
         of_target["findings"] = of_target.get("findings", 0) + 1
     return counts
+
+
+def _log_outcomes(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        place, count = outcome.place, len(outcome.keys)
+        match outcome.result:
+            case Result.DONE | Result.REMOVED | Result.RETAINED:
+                is_home = outcome.reason is Reason.ASTRAY
+                event = "batch.refiled" if is_home else "batch.destroyed"
+                _log.info(event, target=place.target, folder=place.folder, count=count)
+            case Result.FAILED | Result.CHANGED:
+                _log.warning(
+                    "batch.failed", target=place.target, folder=place.folder, count=count, why=outcome.why
+                )
+            case _:
+                pass
 
 
 def house_seal(seals: Sequence[Seal]) -> Seal:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -52,10 +54,21 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """Bars on a terminal, nothing elsewhere (a journal has the log)."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield Progress()
-        return
+    """Bars on a terminal, nothing elsewhere (a journal has the log). SIGTERM ends after the batch in hand."""
+    is_stopped = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: is_stopped.set())
+    try:
+        if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            yield Progress(should_stop=is_stopped.is_set)
+        else:
+            with _bars() as (looked, done):
+                yield Progress(looked, done, is_stopped.is_set)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]]:
     from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -72,7 +85,7 @@ def progress(quiet: bool) -> Iterator[Progress]:
             counts[target] = counts.get(target, 0) + count
             bars.update(task, description=f"{target}: {counts[target]:,} items done")
 
-        yield Progress(looked, done)
+        yield looked, done
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
