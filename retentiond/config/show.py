@@ -8,7 +8,14 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 
-from retentiond.config.settings import AdvisorSettings, Config, HelplineSettings, ImapAccount, SecretReference
+from retentiond.config.settings import (
+    AdvisorSettings,
+    Config,
+    HelplineSettings,
+    ImapAccount,
+    LettersSettings,
+    SecretReference,
+)
 from retentiond.core.model import Role
 from retentiond.core.period import Period
 
@@ -48,6 +55,7 @@ def shown(config: Config) -> str:
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
+        *map(_letters, config.letters),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
 
@@ -97,6 +105,22 @@ def _advisor(advisor: AdvisorSettings) -> str:
         hold_keyword=advisor.hold_keyword,
         told=advisor.told,
         roles=advisor.roles,
+    )
+
+
+def _letters(letters: LettersSettings) -> str:
+    return _table(
+        "[[letters]]",
+        name=letters.name,
+        directory=letters.directory,
+        period=letters.period,
+        manager=letters.manager,
+        deputy=letters.deputy,
+        backup=letters.backup,
+        bins=letters.bins,
+        hold_folder=letters.hold_folder,
+        overwrite=letters.overwrite,
+        mount=letters.mount,
     )
 
 

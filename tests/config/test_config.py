@@ -157,11 +157,12 @@ def test_targets_are_found_by_name(loaded: Loaded) -> None:
         ("helpline-2", Kind.HELPLINE),
         ("advisor-1", Kind.ADVISOR),
         ("advisor-2", Kind.ADVISOR),
+        ("letters-1", Kind.LETTERS),
     ]
     assert config.account_of(config.target("advisor-2")).host == "imap.other.example"
     with pytest.raises(UnknownTarget) as caught:
         config.target("advisor-3")
-    assert caught.value.known == ("helpline-1", "helpline-2", "advisor-1", "advisor-2")
+    assert caught.value.known == ("helpline-1", "helpline-2", "advisor-1", "advisor-2", "letters-1")
 
 
 def test_nothing_of_a_configuration_can_be_changed(loaded: Loaded) -> None:
