@@ -494,10 +494,10 @@ def _log_outcomes(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         place, count = outcome.place, len(outcome.keys)
         match outcome.result:
+            case Result.DONE | Result.REMOVED | Result.RETAINED if outcome.reason is Reason.ASTRAY:
+                _log.info("batch.refiled", target=place.target, folder=place.folder, count=count)
             case Result.DONE | Result.REMOVED | Result.RETAINED:
-                is_home = outcome.reason is Reason.ASTRAY
-                event = "batch.refiled" if is_home else "batch.destroyed"
-                _log.info(event, target=place.target, folder=place.folder, count=count)
+                _log.info("batch.destroyed", target=place.target, folder=place.folder, count=count)
             case Result.FAILED | Result.CHANGED:
                 _log.warning(
                     "batch.failed", target=place.target, folder=place.folder, count=count, why=outcome.why

@@ -29,6 +29,9 @@ _PAIR = re.compile(
 _ESCAPED = re.compile(rb"\\(.)")
 _FETCH = re.compile(rb"\* \d+ FETCH ", re.IGNORECASE)
 _CODE = re.compile(rb"\[([^\s\]]+)(?: ([^\]]*))?\]")
+_ESEARCH_RESULT = re.compile(
+    rb'\(TAG "?[^\s")]+"?\)( UID)?( (ALL [\d:,]+|(MIN|MAX|COUNT|MODSEQ) \d+))*', re.IGNORECASE
+)
 _ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^\s")]+)"?\)', re.IGNORECASE)
 _ZONES: dict[bytes, tzinfo] = {}
 
@@ -217,20 +220,32 @@ def by_tag(answers: Sequence[Answer], tags: Sequence[bytes]) -> list[Answer]:
 
 
 def found_by(answer: Answer) -> tuple[int, ...]:
-    """The UIDs of a SEARCH or ESEARCH answer (RFC 9051, 7.3.4), in order."""
+    """The UIDs of a SEARCH or ESEARCH answer (RFC 9051, 7.3.4), in order.
+
+    Raises ValueError for what is neither: nothing said, or garbage, is not "nothing found".
+    """
     for line in answer.untagged(b"ESEARCH"):
-        match = re.search(rb"\bALL ([\d:,]+)", line[0], re.IGNORECASE)
+        match = re.search(rb"\bALL ([\d:,]+)", _sound(line), re.IGNORECASE)
         return tuple(sorted(keys_of(match[1]))) if match else ()
     keys: list[int] = []
-    for line in answer.untagged(b"SEARCH"):
-        keys.extend(int(word) for word in line[0].split() if word.isdigit())
+    lines = list(answer.untagged(b"SEARCH"))
+    for line in lines:
+        keys.extend(map(int, line[0].partition(b"(")[0].split()))
+    if not lines:
+        raise ValueError("no answer to a search")
     return tuple(sorted(keys))
 
 
+def _sound(line: Line) -> bytes:
+    if not _ESEARCH_RESULT.fullmatch(line[0]):
+        raise ValueError("not an answer to a search")
+    return line[0]
+
+
 def number_in(answer: Answer, name: bytes) -> int | None:
-    """COUNT, MIN or MAX of an ESEARCH answer; None where it was not told."""
+    """COUNT, MIN or MAX of an ESEARCH answer; None where it was not told. Raises as `found_by` does."""
     for line in answer.untagged(b"ESEARCH"):
-        match = re.search(rb"\b" + name + rb" (\d+)", line[0], re.IGNORECASE)
+        match = re.search(rb"\b" + name + rb" (\d+)", _sound(line), re.IGNORECASE)
         return int(match[1]) if match else None
     return None
 

@@ -257,7 +257,8 @@ class Wire(IMAPClient):  # type: ignore[misc]
 
     def counted(self, answer: Answer, label: str = "") -> int:
         """The COUNT of an ESEARCH answer."""
-        count = number_in(self.expect(answer, label), b"COUNT")
+        with self.reading():
+            count = number_in(self.expect(answer, label), b"COUNT")
         if count is None:
             self._fail(Why.PROTOCOL)
         return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,6 +219,8 @@ class Office:
         """Starts a command in a process of its own; what it says goes to pipes unless told otherwise."""
         command = [sys.executable, "-m", "retentiond", "--config", str(self.config), *words]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        # A shell starts its background jobs deaf to Ctrl-C, and children inherit it.
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         return subprocess.Popen(command, **{**pipes, **options})
 
     def end(self, process: subprocess.Popen[bytes]) -> Told:

@@ -1,0 +1,50 @@
+"""Whether the clock is believed: an exact answer decides; without one, mail and ledger must both doubt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from retentiond.core.clock import ClockReading, Doubt, doubt
+
+NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def reading(agrees: bool | None, newest_days: int | None) -> ClockReading:
+    return ClockReading(agrees, None if newest_days is None else NOW - newest_days * DAY)
+
+
+@pytest.mark.parametrize(
+    ("readings", "entry_days", "against"),
+    [
+        ({"line": reading(True, 400)}, 400, None),
+        ({"line": reading(False, 0)}, 0, "line"),
+        ({"line": reading(True, 0), "youth": reading(False, 0)}, 0, "youth"),
+        ({"line": reading(None, 0)}, 400, None),
+        ({"line": reading(None, 30)}, 3, None),
+        ({"line": reading(None, 30)}, 30, "mail"),
+        ({"line": reading(None, 30), "youth": reading(None, 2)}, 30, None),
+        ({"line": reading(None, 30), "youth": reading(True, None)}, 30, None),
+        ({"line": reading(None, None)}, 400, None),
+        ({"line": reading(None, 30)}, None, None),
+        ({}, 0, None),
+    ],
+)
+def test_who_is_believed(
+    readings: dict[str, ClockReading], entry_days: int | None, against: str | None
+) -> None:
+    last_entry = None if entry_days is None else NOW - entry_days * DAY
+    found = doubt(NOW, readings, last_entry)
+    assert (found.against if found else None) == against
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_doubted"), [(timedelta(minutes=4), False), (timedelta(minutes=6), True)]
+)
+def test_a_clock_behind_the_ledger_is_doubted_whatever_the_servers_say(
+    ahead: timedelta, is_doubted: bool
+) -> None:
+    found = doubt(NOW, {"line": reading(True, 0)}, NOW + ahead)
+    assert found == (Doubt("ledger", 360) if is_doubted else None)
