@@ -134,7 +134,10 @@ class PolicyTable(Table):
         default="Europe/London", description="The time zone in which days begin and end (IANA)."
     )
     approvers: int = Field(
-        default=2, ge=1, le=2, description="1 lets one person arm a period for mail that is under 6 months."
+        default=2,
+        ge=1,
+        le=2,
+        description="1 lets one person arm a period under 6 months for mail, or under 2 for letters.",
     )
     by_thread: bool = Field(
         default=False, description="Recognise replies by their conversation too, not by their sender alone."

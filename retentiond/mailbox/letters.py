@@ -7,13 +7,11 @@ directory or a mount that is not there is an error, never an empty folder.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, NoReturn, Self
@@ -35,7 +33,7 @@ from retentiond.core.model import (
     Result,
     Role,
 )
-from retentiond.errors import Changed, Refused, Unreachable, Unsupported, Why
+from retentiond.errors import Changed, Refused, Unsupported, Why
 from retentiond.mailbox.base import (
     Abilities,
     Copy,
@@ -46,32 +44,14 @@ from retentiond.mailbox.base import (
     Question,
     Standing,
 )
-from retentiond.mailbox.letters_bins import bins_outside, info_of, is_bin, look_into, opened
+from retentiond.mailbox.letters_bins import info_of
 from retentiond.mailbox.letters_destroy import destroy, unlink_beside
-from retentiond.mailbox.letters_disk import Mount, missing_mount, mount_of
-from retentiond.mailbox.letters_rights import Readers, notices
-from retentiond.mailbox.letters_walk import Found, Walk, walk
+from retentiond.mailbox.letters_disk import Mount
+from retentiond.mailbox.letters_scene import Grounds, Lying, Scene
 
 _ROLES: Final = {"letters": Role.OTHER, "trash": Role.TRASH, "hold": Role.HOLD}
 #: Around the cutoff each letter comes with its own instant.
 _MARGIN: Final = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Lying:
-    """A letter where it lies: below which root (the directory is the first), under which label."""
-
-    root: int
-    found: Found
-    label: str
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Scene:
-    """Everything as one walk found it. `notices` are by label."""
-
-    lying: dict[str, _Lying]
-    notices: dict[str, list[tuple[Notice, int]]]
 
 
 class LettersMailbox:
@@ -80,8 +60,7 @@ class LettersMailbox:
     def __init__(self, settings: LettersSettings, marker: Marker) -> None:
         self._settings = settings
         self._marker = marker
-        self._open = ExitStack()
-        self._roots: list[int] = []
+        self._grounds = Grounds(settings)
 
     @property
     def target(self) -> str:
@@ -92,17 +71,7 @@ class LettersMailbox:
         return Kind.LETTERS
 
     def __enter__(self) -> Self:
-        directory, mount = str(self._settings.directory), self._settings.mount
-        if (mount is not None and not os.path.ismount(mount)) or missing_mount(directory):
-            raise Unreachable(self.target, Why.NOT_MOUNTED)
-        with self._translated(), ExitStack() as stack:
-            self._roots = [stack.enter_context(opened(directory))]
-            self._mount = mount_of(self._roots[0])
-            settings = self._settings
-            users = [settings.manager, *([settings.deputy] if settings.deputy else [])]
-            self._bins, self._untold = bins_outside(directory, self._mount, settings.bins, users)
-            self._roots += [stack.enter_context(opened(each.path)) for each in self._bins]
-            self._open = stack.pop_all()
+        self._grounds.open()
         return self
 
     def __exit__(
@@ -111,34 +80,34 @@ class LettersMailbox:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._open.close()
+        self._grounds.close()
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
     def abilities(self) -> Abilities:
-        with self._translated():
+        with self._grounds.translated():
             return Abilities(
-                server=f"a folder on {self._mount.kind}",
+                server=f"a folder on {self._grounds.mount.kind}",
                 destroys_exactly=True,
                 carries_in_batches=False,
                 searches_by_age=True,
                 is_conditional=True,
                 tells_roles=True,
-                tells_rights=not self._mount.is_share,
-                notes=_notes(self._mount, overwrites=self._settings.overwrite),
+                tells_rights=not self._grounds.mount.is_share,
+                notes=_notes(self._grounds.mount, overwrites=self._settings.overwrite),
             )
 
     def clock(self, now: datetime) -> ClockReading:
         """No disk tells the time; its newest letter is what there is."""
-        births = (lying.found.born for lying in self._scene().lying.values())
+        births = (lying.found.born for lying in self._grounds.scene().lying.values())
         return ClockReading(None, max((born for born in births if born is not None), default=None))
 
     def look(self, question: Question) -> Iterator[FolderView]:
-        scene = self._scene()
+        scene = self._grounds.scene()
         for label in self._labels():
             yield self._view(label, scene, question)
 
-    def _view(self, label: str, scene: _Scene, question: Question) -> FolderView:
+    def _view(self, label: str, scene: Scene, question: Question) -> FolderView:
         place = self._place(label)
         mine = [lying for lying in scene.lying.values() if lying.label == label]
         sure: list[tuple[str, datetime]] = []
@@ -159,7 +128,7 @@ class LettersMailbox:
             self._census(place, mine, scene, question), _lots(place, sure, question), tuple(items)
         )
 
-    def _census(self, place: Place, mine: Sequence[_Lying], scene: _Scene, question: Question) -> Census:
+    def _census(self, place: Place, mine: Sequence[Lying], scene: Scene, question: Question) -> Census:
         births = [lying.found.born for lying in mine]
         ahead = None
         if question.ahead is not None:
@@ -176,7 +145,7 @@ class LettersMailbox:
             notices=tuple(told),
         )
 
-    def _sighting(self, lying: _Lying, *, is_dated: bool) -> Mark:
+    def _sighting(self, lying: Lying, *, is_dated: bool) -> Mark:
         """By what a letter is known again at its next look: its name, and where it has no date its inode as
         well, lest a new letter under an old name be taken for the old one."""
         if residue := lying.found.residue_of:
@@ -200,7 +169,10 @@ class LettersMailbox:
 
     def names(self) -> dict[str, str]:
         directory = str(self._settings.directory)
-        names = {"letters": directory, "trash": ", ".join((directory, *(each.path for each in self._bins)))}
+        names = {
+            "letters": directory,
+            "trash": ", ".join((directory, *(each.path for each in self._grounds.bins))),
+        }
         if self._settings.hold_folder:
             names["hold"] = f"{directory}/{self._settings.hold_folder}"
         return names
@@ -209,8 +181,8 @@ class LettersMailbox:
 
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
         self._check(place)
-        scene = self._scene()
-        doomed: list[_Lying] = []
+        scene = self._grounds.scene()
+        doomed: list[Lying] = []
         answers: dict[Key, tuple[Result, str]] = {}
         for key in keys:
             lying = scene.lying.get(str(key))
@@ -229,10 +201,10 @@ class LettersMailbox:
             groups.setdefault(answers[key], []).append(key)
         return tuple(Outcome(place, result, tuple(found), why=why) for (result, why), found in groups.items())
 
-    def _destroy(self, doomed: Sequence[_Lying]) -> dict[Key, tuple[Result, str]]:
+    def _destroy(self, doomed: Sequence[Lying]) -> dict[Key, tuple[Result, str]]:
         """Root by root; then looks again, for what is still there was not destroyed."""
         answers: dict[Key, tuple[Result, str]] = {each.found.key: (Result.DONE, "") for each in doomed}
-        for root, descriptor in enumerate(self._roots):
+        for root, descriptor in enumerate(self._grounds.roots):
             letters = [
                 (each.found, self._sighting(each, is_dated=each.found.born_ns is not None))
                 for each in doomed
@@ -241,30 +213,30 @@ class LettersMailbox:
             for kept in destroy(descriptor, letters, overwrites=self._settings.overwrite):
                 why = kept.why
                 answers[kept.key] = (Result.CHANGED, "") if why is None else (Result.FAILED, why.value)
-        left = {_file_of(key) for key in self._scene().lying} if doomed else set()
+        left = {_file_of(key) for key in self._grounds.scene().lying} if doomed else set()
         for key, (result, _) in answers.items():
             if result is Result.DONE and _file_of(key) in left:
                 answers[key] = (Result.FAILED, Why.DISK.value)
         self._forget_in_bins([each for each in doomed if answers[each.found.key][0] is Result.DONE])
         return answers
 
-    def _forget_in_bins(self, gone: Sequence[_Lying]) -> None:
+    def _forget_in_bins(self, gone: Sequence[Lying]) -> None:
         """The info file of a bin bears the letter's name: it goes when nothing of that entry is left."""
         infos = {(each.root, path) for each in gone if (path := info_of(each.found)) is not None}
         if not infos:
             return
         left = {
             (each.root, info_of(each.found))
-            for each in self._scene().lying.values()
+            for each in self._grounds.scene().lying.values()
             if each.label != "letters"
         }
         for root, path in infos - left:
-            unlink_beside(self._roots[root], path)
+            unlink_beside(self._grounds.roots[root], path)
 
     def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
         """A letter that was only taken out of reach, or edited since, stands."""
         self._check(place)
-        here = {_file_of(key): lying.label for key, lying in self._scene().lying.items()}
+        here = {_file_of(key): lying.label for key, lying in self._grounds.scene().lying.items()}
         present = tuple(key for key in keys if _file_of(key) in here)
         return Standing(present, tuple(key for key in present if here[_file_of(key)] == "hold"), ())
 
@@ -274,22 +246,22 @@ class LettersMailbox:
         name = f".retentiond-test-{secrets.token_hex(8)}"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            file = os.open(name, flags, 0o600, dir_fd=self._roots[0])
+            file = os.open(name, flags, 0o600, dir_fd=self._grounds.roots[0])
             with os.fdopen(file, "wb") as test:
                 test.write(b"A test of retentiond. It may be deleted.\n")
         except OSError:
             return None
-        mine = [each for each in self._scene().lying.values() if each.found.name == name]
+        mine = [each for each in self._grounds.scene().lying.values() if each.found.name == name]
         answers = self._destroy(mine)
         if not answers or any(result is not Result.DONE for result, _ in answers.values()):
             with suppress(OSError):
-                os.unlink(name, dir_fd=self._roots[0])
+                os.unlink(name, dir_fd=self._grounds.roots[0])
             return None
         sightings = {self._sighting(each, is_dated=each.found.born_ns is not None).hex() for each in mine}
-        for lying in self._scene().lying.values():
+        for lying in self._grounds.scene().lying.values():
             if lying.found.name == name or any(sighting in lying.found.name for sighting in sightings):
                 return True
-        return False if self._mount.is_written_in_place else None
+        return False if self._grounds.mount.is_written_in_place else None
 
     # ── what letters have none of ────────────────────────────────────────────────────────────────
 
@@ -323,62 +295,14 @@ class LettersMailbox:
 
     def _place(self, label: str) -> Place:
         """Its version is the file system and the directory on it, by what outlives a restart."""
-        with self._translated():
-            root = self._roots[0]
+        with self._grounds.translated():
+            root = self._grounds.roots[0]
             ground = f"{os.fstatvfs(root).f_fsid}:{os.fstat(root).st_ino}"
         return Place(self.target, label, _ROLES[label], zlib.crc32(ground.encode()))
 
     def _check(self, place: Place) -> None:
         if self.find(place.folder) != place:
             raise Changed(self.target, Why.NEW_VERSION, place.folder)
-
-    def _scene(self) -> _Scene:
-        """Walks everything. A hold folder that is missing would let go what somebody held."""
-        scene = _Scene({}, {})
-        hold = self._settings.hold_folder
-        readers = Readers.of(
-            (self._settings.manager, *filter(None, (self._settings.deputy,)), *self._settings.backup)
-        )
-        with self._translated():
-            if hold is not None and not _is_folder(self._roots[0], hold):
-                raise Refused(self.target, Why.NO_FOLDER, "hold")
-            for root, descriptor in enumerate(self._roots):
-                found = walk(descriptor) if root == 0 else look_into(descriptor, self._bins[root - 1])
-                self._lay(root, found, scene)
-                label = "letters" if root == 0 else "trash"
-                told = notices(descriptor, readers, is_share=self._mount.is_share)
-                scene.notices.setdefault(label, []).extend([*told, *found.passed.items()])
-        if self._untold:
-            scene.notices.setdefault("trash", []).append((Notice.BIN_NOT_TOLD_APART, self._untold))
-        scene.notices.update({label: _summed(told) for label, told in scene.notices.items()})
-        return scene
-
-    def _lay(self, root: int, found: Walk, scene: _Scene) -> None:
-        paths = {file.path for file in found.files}
-        things = {info for file in found.files if (info := info_of(file)) is not None}
-        for file in found.files:
-            label = "trash" if root else self._label(file)
-            if file.path in things & paths and label == "trash":
-                continue  # an info file goes with its letter
-            scene.lying.setdefault(file.key, _Lying(root, file, label))
-
-    def _label(self, file: Found) -> str:
-        if file.folders[:1] == (self._settings.hold_folder,):
-            return "hold"
-        return "trash" if any(is_bin(name, self._settings.bins) for name in file.folders) else "letters"
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """What the kernel says becomes one of ours, without a name in it."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise Unreachable(self.target, Why.NO_DIRECTORY) from None
-        except PermissionError:
-            raise Refused(self.target, Why.NO_RIGHT) from None
-        except OSError as error:
-            gone = error.errno in (errno.ELOOP, errno.ENOTDIR)
-            raise Unreachable(self.target, Why.NO_DIRECTORY if gone else Why.DISK) from None
 
 
 def _notes(mount: Mount, *, overwrites: bool) -> tuple[str, ...]:
@@ -413,19 +337,3 @@ def _is_one_day(births: Sequence[datetime]) -> bool:
 def _file_of(key: Key) -> str:
     """The file that a key names, whatever became of its content: inode and birth."""
     return str(key).rsplit(":", 2)[0]
-
-
-def _is_folder(root: int, name: str) -> bool:
-    try:
-        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    os.close(descriptor)
-    return True
-
-
-def _summed(told: Sequence[tuple[Notice, int]]) -> list[tuple[Notice, int]]:
-    sums: dict[Notice, int] = {}
-    for notice, count in told:
-        sums[notice] = sums.get(notice, 0) + count
-    return list(sums.items())

@@ -41,7 +41,8 @@ class Readers:
         return cls(frozenset(ids), unknown)
 
     def includes_group(self, group: int) -> bool:
-        """Whether every member of a group may read; a group that nobody knows has unknown members."""
+        """Whether every member of a group may read. A group of which no member is known here is not believed
+        to be empty."""
         try:
             names = grp.getgrgid(group).gr_mem
         except KeyError:
@@ -49,7 +50,7 @@ class Readers:
         users = pwd.getpwall()
         ids = {user.pw_uid for user in users if user.pw_gid == group or user.pw_name in names}
         known = {user.pw_name for user in users}
-        return ids <= self.allowed and set(names) <= known
+        return bool(ids) and ids <= self.allowed and set(names) <= known
 
 
 def strangers(descriptor: int, readers: Readers) -> int:
