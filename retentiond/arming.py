@@ -42,7 +42,7 @@ class Proposal:
 def propose(estate: Estate, name: str, book: Ledger, now: datetime) -> Proposal:
     """Looks at the target afresh. Raises Unreachable where it (or, for an advisor, a home) is a gap."""
     target = estate.target(name)
-    needed = (target,) if target.kind is Kind.HELPLINE else (*estate.of(Kind.HELPLINE), target)
+    needed = (target,) if target.kind is not Kind.ADVISOR else (*estate.of(Kind.HELPLINE), target)
     plan = look_and_judge(estate, needed, now, book, Progress(), wants_days=True)
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
@@ -92,7 +92,7 @@ def arm(
 
 def _keeps_copies(target: Target) -> bool | None:
     """Whether the server still has what was destroyed; None where that could not be tried."""
-    if target.kind is not Kind.HELPLINE:
+    if target.kind is Kind.ADVISOR:
         return None
     try:
         with target.open() as mailbox:

@@ -120,6 +120,13 @@ class Why(StrEnum):
     ROLE_UNKNOWN = "role-unknown"
     NEW_VERSION = "new-version"
     AUDIT = "audit"
+    NO_DIRECTORY = "no-directory"
+    NOT_MOUNTED = "not-mounted"
+    HARD_LINK = "hard-link"
+    OPEN_FILE = "open-file"
+    IMMUTABLE = "immutable"
+    NO_DEED = "no-deed"
+    DISK = "disk"
 
 
 @dataclass(eq=False)

@@ -60,17 +60,25 @@ def _since(started: float) -> timedelta:
 
 
 def undated(snapshot: Snapshot, question: Question) -> dict[str, list[Item]]:
-    """By helpline, the items without a believable date: they count from when they were first seen."""
+    """By target, the items without a believable date: they count from when they were first seen. And the
+    letters that are to be known again by their place."""
     found: dict[str, list[Item]] = {}
     for view in snapshot.views:
-        for folder in view.folders if view.kind is Kind.HELPLINE else ():
+        for folder in view.folders if view.kind is not Kind.ADVISOR else ():
             for item in folder.items:
-                if item.received is None or not question.earliest <= item.received <= question.latest:
+                if item.sighting is not None or not is_believed(item, question):
                     found.setdefault(view.target, []).append(item)
     return found
 
 
+def is_believed(item: Item, question: Question) -> bool:
+    """Whether its date of receipt can be one."""
+    return item.received is not None and question.earliest <= item.received <= question.latest
+
+
 def item_mark(marker: Marker, item: Item) -> bytes:
     """The mark by which an item is known again as long as it lies where it lies."""
+    if item.sighting is not None:
+        return item.sighting
     place = item.ref.place
     return marker.mark("item", f"{place.target}\0{place.folder}\0{place.version}\0{item.ref.key}")

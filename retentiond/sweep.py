@@ -20,6 +20,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.model import (
     Arming,
+    FolderView,
     Gap,
     Intent,
     Key,
@@ -38,13 +39,18 @@ from retentiond.errors import ClockDoubted, Exit, MailboxError, StrayLost, Unrea
 from retentiond.execute import Hands, Keeping, execute, settle
 from retentiond.locks import held
 from retentiond.logs import get_logger
-from retentiond.survey import item_mark, survey, undated
+from retentiond.mailbox.base import Question
+from retentiond.survey import is_believed, item_mark, survey, undated
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger
 
 _log = get_logger()
+
+#: For so long the name of a letter is remembered after it was last seen: a folder that is swept daily loses
+#: no name that is still in use, and a name that is used again months later is a new letter's.
+NAMES_KEPT = Period(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,32 +275,45 @@ def _touched(intent: Intent) -> set[str]:
 
 
 def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
-    """Items without a believable date learn when they were first seen (and are remembered)."""
-    helplines = estate.of(Kind.HELPLINE)
-    if book is None or not helplines:
+    """Items without a believable date learn when they were first seen (and are remembered); a dated letter
+    learns it of its name, which is forgotten soon after the last letter of that name is gone."""
+    if book is None or not snapshot.views:
         return snapshot
     firsts: dict[Ref, datetime] = {}
-    for name, items in undated(snapshot, estate.question(helplines[0], now)).items():
-        marks = {item.ref: item_mark(estate.marker, item) for item in items}
-        until = start_of(_twice(estate.target(name).period).after(now.date()), estate.zone)
-        seen = book.first_seen(name, tuple(marks.values()), now, until)
-        firsts |= {ref: seen[mark] for ref, mark in marks.items()}
+    question = estate.question(estate.target(snapshot.views[0].target), now)
+    for name, items in undated(snapshot, question).items():
+        for is_dated, term in ((False, _twice(estate.target(name).period)), (True, NAMES_KEPT)):
+            marks = {
+                item.ref: item_mark(estate.marker, item)
+                for item in items
+                if is_believed(item, question) is is_dated
+            }
+            if marks:
+                until = start_of(term.after(now.date()), estate.zone)
+                seen = book.first_seen(name, tuple(marks.values()), now, until)
+                firsts |= {ref: seen[mark] for ref, mark in marks.items()}
     if not firsts:
         return snapshot
-    views = tuple(
-        replace(
-            view,
-            folders=tuple(
-                replace(
-                    folder,
-                    items=tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items),
-                )
-                for folder in view.folders
-            ),
+    views = []
+    for view in snapshot.views:
+        asked = estate.question(estate.target(view.target), now)
+        folders = tuple(_knowing(folder, firsts, asked) for folder in view.folders)
+        views.append(replace(view, folders=folders))
+    return replace(snapshot, views=tuple(views))
+
+
+def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
+    """A folder whose items know when they were first seen; those that count from it are in the forecast."""
+    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    census = folder.census
+    if census.ahead is not None and asked.ahead is not None:
+        more = sum(
+            item.first_seen is not None and item.first_seen < asked.ahead
+            for item in items
+            if not is_believed(item, asked)
         )
-        for view in snapshot.views
-    )
-    return replace(snapshot, views=views)
+        census = replace(census, ahead=census.ahead + more)
+    return replace(folder, census=census, items=items)
 
 
 def _twice(period: Period) -> Period:
@@ -396,8 +415,16 @@ def _look_again(
 
 
 def _findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:
-    cutoffs = [estate.terms(target, now).cutoff for target in estate.of(Kind.HELPLINE)]
-    return findings.of_plan(plan, max(cutoffs).astimezone(estate.zone).date())
+    cutoffs = {target.name: estate.terms(target, now).cutoff for target in estate.targets}
+    # An advisor's mail is judged by the terms of its helpline; the latest of them is the strictest.
+    latest = max((cutoffs[target.name] for target in estate.of(Kind.HELPLINE)), default=None)
+    if latest is not None:
+        cutoffs |= dict.fromkeys(
+            (target.name for target in estate.targets if target.kind is not Kind.LETTERS), latest
+        )
+    return findings.of_plan(
+        plan, {name: cutoff.astimezone(estate.zone).date() for name, cutoff in cutoffs.items()}
+    )
 
 
 def _found(

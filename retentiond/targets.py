@@ -15,6 +15,7 @@ from retentiond.config import (
     Config,
     ExchangeAccount,
     HelplineSettings,
+    LettersSettings,
     read_secret,
 )
 from retentiond.core.model import Helpline, Kind, Limits, Role
@@ -33,7 +34,8 @@ AHEAD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A helpline or an advisor. `open` makes its mailbox (not yet connected); each call a new one.
+    """A helpline, an advisor or a folder of letters. `open` makes its mailbox (not yet connected); each call
+    a new one.
 
     `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
     advisor's own. `server_keeps` is what the operator declared of the server.
@@ -84,7 +86,7 @@ class Estate:
         }
         advisors = frozenset(self.marker.address(target.address) for target in self.of(Kind.ADVISOR))
         return House(
-            {target.name: self.terms(target, now) for target in helplines},
+            {target.name: self.terms(target, now) for target in (*helplines, *self.of(Kind.LETTERS))},
             tuple(Helpline(name, identities) for name, identities in marks.items()),
             advisors.union(*marks.values()),
             self.by_thread,
@@ -111,8 +113,9 @@ def estate_of(config: Config, marker: Marker) -> Estate:
     doors = _Doors(config, marker)
     helplines = tuple(_helpline(config, settings, doors) for settings in config.helplines)
     advisors = tuple(_advisor(config, settings, doors) for settings in config.advisors)
+    letters = tuple(_letters(config, settings, marker) for settings in config.letters)
     return Estate(
-        helplines + advisors,
+        helplines + advisors + letters,
         config.policy.zone,
         config.limits,
         marker,
@@ -190,6 +193,24 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
     )
+
+
+def _letters(config: Config, settings: LettersSettings, marker: Marker) -> Target:
+    """Who may read there, and whether letters are overwritten, changes nothing of what is taken."""
+
+    def open_folder() -> Mailbox:
+        from retentiond.mailbox.letters import LettersMailbox
+
+        return LettersMailbox(settings, marker)
+
+    rules = _digest(
+        ["letters", str(settings.directory), str(settings.mount or ""), config.policy.zone.key],
+        sorted(settings.bins),
+        [settings.hold_folder or ""],
+        # Whose home is searched for a bin.
+        [settings.manager, settings.deputy or ""],
+    )
+    return Target(settings.name, Kind.LETTERS, settings.period, rules, (), "", open_folder)
 
 
 class _Doors:

@@ -32,8 +32,8 @@ _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"
 def command(ctx: click.Context, name: str, number: int | None, told: object, wait_seconds: float) -> int:
     """Let a target loose. Looks afresh, and accepts if at most N items would leave its folders.
 
-    Without --destroy it asks, on a terminal. Nothing is destroyed by arming but one test message of
-    our own, by which it is found out whether the server keeps copies.
+    Without --destroy it asks, on a terminal. Nothing is destroyed by arming but one test message (or
+    letter) of our own, by which it is found out whether copies are kept.
     """
     current = session(ctx)
     with current.estate_with_ledger() as (estate, book):
@@ -96,6 +96,8 @@ def _ask(proposal: Proposal) -> int:
 def _copies(arming: Arming, kind: Kind) -> str:
     if kind is Kind.ADVISOR:
         return "Replies brought home are destroyed there on their day."
+    if kind is Kind.LETTERS:
+        return _bins(arming)
     match arming.keeps_copies:
         case True:
             return (
@@ -106,3 +108,17 @@ def _copies(arming: Arming, kind: Kind) -> str:
             return "A test message was destroyed and is found nowhere: the server keeps no copy that shows."
         case None:
             return "Whether the server keeps copies could not be tried, so sweeps will say 'removed'."
+
+
+def _bins(arming: Arming) -> str:
+    match arming.keeps_copies:
+        case True:
+            return (
+                "A test letter was destroyed and found again in a bin: sweeps will say that a copy is kept."
+            )
+        case False:
+            return "A test letter was overwritten, unlinked, and is found in no bin."
+        case None:
+            return (
+                "Whether anything is left of what is deleted could not be tried: sweeps will say 'removed'."
+            )

@@ -12,6 +12,8 @@ import click
 from retentiond.cli.screen import progress, show_findings, show_plan
 from retentiond.cli.session import Session, now, say, session
 from retentiond.core.model import Destroy, Hold, Refile, Review
+from retentiond.report.letters import as_document as letters_document
+from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_csv, as_json
 from retentiond.sweep import Audit, audit
 from retentiond.targets import Estate
@@ -73,6 +75,8 @@ def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | Non
         say(current)
     show_findings(found.findings)
     say(current, _totals(found))
+    if paper := paper_sentence(found.plan):
+        say(current, paper)
     say(current, "This was an audit: nothing was changed.")
 
 
@@ -91,7 +95,8 @@ def _totals(found: Audit) -> str:
 
 
 def _standing(found: Audit) -> dict[str, Any]:
-    return {"armed": sorted(name for name, standing in found.standings.items() if standing.is_armed)}
+    armed = sorted(name for name, standing in found.standings.items() if standing.is_armed)
+    return {"armed": armed, **letters_document(found.plan)}
 
 
 def _end_of(day: date, estate: Estate) -> datetime:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from retentiond.cli.check_letters import answers
 from retentiond.cli.screen import progress
 from retentiond.cli.session import now, say, session
 from retentiond.core.model import Kind, Role
@@ -78,6 +79,8 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
         clock = mailbox.clock(moment)
         folders = tuple(mailbox.look(estate.question(target, moment)))
         sent = mailbox.place(Role.SENT).folder if target.kind is Kind.HELPLINE else ""
+    if target.kind is Kind.LETTERS:
+        return [Line(target.name, *each) for each in answers(abilities, folders)]
     lines = [Line(target.name, "server", f"{abilities.server}, reached and logged in")]
     if not abilities.destroys_exactly:
         lines.append(Line(target.name, "abilities", WHYS["no-uidplus"], Exit.FINDINGS))

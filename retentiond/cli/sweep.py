@@ -7,6 +7,8 @@ import click
 from retentiond.cli.screen import progress, show_findings, show_outcomes
 from retentiond.cli.session import Session, now, say, session, witness
 from retentiond.core.model import Result
+from retentiond.report.letters import as_document as letters_document
+from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_json
 from retentiond.report.words import items
 from retentiond.sweep import Report, house_seal, sweep
@@ -52,6 +54,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
     if as_document:
         more = {"seals": [str(seal) for seal in report.seals], "armed_itself": sorted(report.armed)}
+        more |= letters_document(report.plan)
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
     if not current.quiet:
@@ -63,6 +66,8 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         say(current, f"{items(count)} of an interrupted sweep were cleared up by looking.")
     show_findings(report.findings)
     say(current, _summary(report))
+    if paper := paper_sentence(report.plan):
+        say(current, paper)
     say(current, f"Sealed: {house_seal(report.seals)}")
 
 

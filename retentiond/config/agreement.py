@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from retentiond.config import words
+from retentiond.config import letters, words
 from retentiond.config.locate import Location, Trouble
 from retentiond.core.period import Period
 
@@ -68,7 +68,8 @@ def troubles(data: Raw) -> Iterator[Trouble]:
     yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
     yield from _short_periods(_table(data, "policy"), helplines)
     yield from _unknown_accounts(targets, _table(data, "account"))
-    yield from _names_twice(targets)
+    yield from _names_twice(targets + _targets(data, "letters"))
+    yield from letters.troubles(data)
     yield from _mailboxes_twice(targets, accounts)
     yield from _identities_twice(helplines)
     for target in targets:

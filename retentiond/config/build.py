@@ -20,6 +20,7 @@ from retentiond.config.settings import (
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
+    LettersSettings,
     Login,
     LogSettings,
     Policy,
@@ -52,6 +53,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
+        letters=tuple(map(_letters, table.letters)),
     )
 
 
@@ -150,4 +152,19 @@ def _advisor(table: tables.AdvisorTable, account: Account) -> AdvisorSettings:
         hold_keyword=_sign(table.hold_keyword, account),
         roles=_roles(table.roles, account),
         told=table.told,
+    )
+
+
+def _letters(table: tables.LettersTable) -> LettersSettings:
+    return LettersSettings(
+        name=table.name,
+        directory=Path(table.directory),
+        period=Period.parse(table.period),
+        manager=table.manager,
+        deputy=table.deputy,
+        backup=tuple(table.backup),
+        bins=tuple(table.bins),
+        hold_folder=table.hold_folder,
+        overwrite=table.overwrite,
+        mount=Path(table.mount) if table.mount else None,
     )

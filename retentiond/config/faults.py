@@ -19,6 +19,7 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "log": tables.LogTable,
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
+    "letters": tables.LettersTable,
     "roles": tables.RolesTable,
     "secret": tables.SecretTable,
     "key": tables.SecretTable,
@@ -34,6 +35,8 @@ _EXAMPLES: Final = {
     "name": 'such as name = "helpline-1"',
     "account": "the NAME of one of the tables [account.NAME]",
     "mailbox": "what the mailbox is called on its server",
+    "directory": 'such as directory = "/srv/letters"',
+    "manager": "the login name of the one user who may read the letters",
     "identities": 'such as identities = ["helpline@charity.example"]',
 }
 
@@ -108,7 +111,7 @@ def _not_a_table(location: Location, value: Any) -> Trouble | None:
             if isinstance(value, str):
                 return Trouble(location, *_SECRET_ITSELF)
             return Trouble(location, "a reference to a secret is wanted here", _EXAMPLES["secret"])
-        case ("helpline" | "advisor" as name, *_) if len(location) <= 2:
+        case ("helpline" | "advisor" | "letters" as name, *_) if len(location) <= 2:
             return Trouble(
                 location, f"every {name} is a table of its own", f"write [[{name}]], in two brackets"
             )

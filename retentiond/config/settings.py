@@ -191,7 +191,29 @@ class AdvisorSettings:
     kind: ClassVar[Kind] = Kind.ADVISOR
 
 
-TargetSettings: TypeAlias = HelplineSettings | AdvisorSettings
+@dataclass(frozen=True, slots=True)
+class LettersSettings:
+    """A folder of letters (P4). `manager`, `deputy` and `backup` are Unix users: who may read there.
+
+    `bins` are what bins are called, or paths of their own. `hold_folder` is a folder in the directory.
+    `mount` is where the file system must be mounted on which the letters lie; None: wherever they lie.
+    """
+
+    name: str
+    directory: Path
+    period: Period
+    manager: str
+    deputy: str | None
+    backup: tuple[str, ...]
+    bins: tuple[str, ...]
+    hold_folder: str | None
+    overwrite: bool
+    mount: Path | None
+
+    kind: ClassVar[Kind] = Kind.LETTERS
+
+
+TargetSettings: TypeAlias = HelplineSettings | AdvisorSettings | LettersSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,11 +255,13 @@ class Config:
     accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
+    letters: tuple[LettersSettings, ...] = ()
 
     def targets(self) -> Iterator[TargetSettings]:
-        """Every helpline, then every advisor, in the order of the file."""
+        """Every helpline, then every advisor, then the letters, in the order of the file."""
         yield from self.helplines
         yield from self.advisors
+        yield from self.letters
 
     def target(self, name: str) -> TargetSettings:
         """The target of this name. Raises UnknownTarget."""
@@ -246,6 +270,6 @@ class Config:
                 return target
         raise UnknownTarget(name, tuple(target.name for target in self.targets()))
 
-    def account_of(self, target: TargetSettings) -> Account:
+    def account_of(self, target: HelplineSettings | AdvisorSettings) -> Account:
         """The account through which `target` is reached."""
         return self.accounts[target.account]

@@ -14,6 +14,7 @@ from retentiond.config.settings import (
     Config,
     ExchangeAccount,
     HelplineSettings,
+    LettersSettings,
     SecretReference,
 )
 from retentiond.core.model import Role
@@ -55,6 +56,7 @@ def shown(config: Config) -> str:
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
+        *map(_letters, config.letters),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
 
@@ -127,6 +129,22 @@ def _advisor(advisor: AdvisorSettings) -> str:
         hold_keyword=advisor.hold_keyword,
         told=advisor.told,
         roles=advisor.roles,
+    )
+
+
+def _letters(letters: LettersSettings) -> str:
+    return _table(
+        "[[letters]]",
+        name=letters.name,
+        directory=letters.directory,
+        period=letters.period,
+        manager=letters.manager,
+        deputy=letters.deputy,
+        backup=letters.backup,
+        bins=letters.bins,
+        hold_folder=letters.hold_folder,
+        overwrite=letters.overwrite,
+        mount=letters.mount,
     )
 
 

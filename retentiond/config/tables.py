@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from retentiond.config import words
+from retentiond.config import letters, words
 
 #: The kinds of account that exist.
 KINDS = ("imap", "exchange")
@@ -134,7 +134,10 @@ class PolicyTable(Table):
         default="Europe/London", description="The time zone in which days begin and end (IANA)."
     )
     approvers: int = Field(
-        default=2, ge=1, le=2, description="1 lets one person arm a period for mail that is under 6 months."
+        default=2,
+        ge=1,
+        le=2,
+        description="1 lets one person arm a period under 6 months for mail, or under 2 for letters.",
     )
     by_thread: bool = Field(
         default=False, description="Recognise replies by their conversation too, not by their sender alone."
@@ -293,6 +296,37 @@ AccountTable: TypeAlias = Annotated[
 ]
 
 
+class LettersTable(Table):
+    """A folder of letters: what was saved there long enough ago is destroyed, bins included."""
+
+    name: Alias = Field(description="What it is called in logs and reports.")
+    directory: Annotated[str, AfterValidator(_accepted(letters.directory))] = Field(
+        description="The folder, from / on. What lies below it belongs to it."
+    )
+    period: PeriodText = Field(
+        default="2 months", description="For how long letters are kept after they were first saved."
+    )
+    manager: Annotated[str, AfterValidator(_accepted(letters.user))] = Field(
+        description="The Unix user who may read there: the Helplines' Manager."
+    )
+    deputy: Annotated[str, AfterValidator(_accepted(letters.user))] | None = Field(
+        default=None, description="The one user who may read there in the manager's place."
+    )
+    backup: list[Annotated[str, AfterValidator(_accepted(letters.user))]] = Field(
+        default=[], description="Users as whom backups are made."
+    )
+    bins: list[Annotated[str, AfterValidator(_accepted(letters.bin_name))]] = Field(
+        default=list(letters.BINS), description="What bins are called, or paths of bins."
+    )
+    hold_folder: Annotated[str, AfterValidator(_accepted(letters.subfolder))] | None = Field(
+        default=None, description="What lies in this folder of the directory is held."
+    )
+    overwrite: bool = Field(default=True, description="Overwrite a letter before it is unlinked.")
+    mount: Annotated[str, AfterValidator(_accepted(letters.directory))] | None = Field(
+        default=None, description="Where a file system must be mounted; if it is not, nothing is looked at."
+    )
+
+
 class ConfigTable(Table):
     """The configuration of retentiond."""
 
@@ -307,3 +341,4 @@ class ConfigTable(Table):
     )
     helpline: list[HelplineTable] = Field(default_factory=list, description="Shared mailboxes.")
     advisor: list[AdvisorTable] = Field(default_factory=list, description="Personal mailboxes.")
+    letters: list[LettersTable] = Field(default_factory=list, description="Folders of letters.")

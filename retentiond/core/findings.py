@@ -15,6 +15,7 @@ from retentiond.core.model import (
     Destroy,
     Gap,
     Keep,
+    Notice,
     Outcome,
     Place,
     Reason,
@@ -41,6 +42,7 @@ class Cause(StrEnum):
     FAILED = "failed"
     STILL_THERE = "still-there"
     KEPT_BY_SERVER = "kept-by-server"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,22 +65,28 @@ class Finding:
                 return Exit.UNREACHED
             case Cause.UNFORESEEN | Cause.TOO_MANY_STRAYS:
                 return Exit.STOPPED
+            case Cause.NOTICE if Notice(self.detail).is_harmless:
+                return Exit.DONE
             case Cause.REVIEW if not self.numbers:
                 return Exit.DONE
             case _:
                 return Exit.FINDINGS
 
 
-def of_plan(plan: Plan, cutoff: date) -> list[Finding]:
+def of_plan(plan: Plan, cutoffs: Mapping[str, date] | date) -> list[Finding]:
     """What can be said after the first look alone; an audit shows these too.
 
-    A Review with items received before `cutoff` is overdue, and its `numbers` say so: (1,).
+    A Review with items received before the cutoff (one for all, or by target) is overdue, and its `numbers`
+    say so: (1,). A letter that replaced an older one is overdue by its name's age.
     """
     found = [_gap(gap) for gap in plan.gaps]
     for target in plan.targets:
+        cutoff = cutoffs.get(target.target, date.min) if isinstance(cutoffs, Mapping) else cutoffs
         found.extend(_hindrances(target))
+        found.extend(_notices(target))
         for part in target.of(Review):
-            is_overdue = part.oldest is not None and part.oldest < cutoff
+            is_old = part.oldest is not None and part.oldest < cutoff
+            is_overdue = is_old or part.verdict.reason is Reason.REPLACED
             review = _of(part.place, Cause.REVIEW, len(part.keys), part.verdict.reason.value)
             found.append(replace(review, numbers=(1,) if is_overdue else ()))
         for part in target.of(Keep):
@@ -148,6 +156,12 @@ def _hindrances(target: TargetPlan) -> Iterable[Finding]:
         if census.hindrance is not None and due.get(census.place):
             hindered = _of(census.place, Cause.HINDERED, due[census.place], census.hindrance.value)
             yield replace(hindered, numbers=_as_numbers(census.kept_until))
+
+
+def _notices(target: TargetPlan) -> Iterable[Finding]:
+    for census in target.censuses:
+        for notice, count in census.notices:
+            yield _of(census.place, Cause.NOTICE, count, notice.value)
 
 
 def _broken(broken: Broken) -> Finding:

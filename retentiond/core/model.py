@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 #: What names one version of one item within its Place. IMAP: the UID (the version is the Place's
-#: UIDVALIDITY; RFC 9051, 2.3.1.1). Exchange, Graph: item id and change key, with a space between.
+#: UIDVALIDITY; RFC 9051, 2.3.1.1). Exchange, Graph: item id and change key, with a space between. A letter:
+#: inode, birth, size and time of its last change, never a name.
 Key: TypeAlias = int | str
 
 #: A keyed digest (HMAC-SHA-256, first 16 bytes) of a Message-ID or an address.
@@ -36,10 +37,11 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a target is: a helpline's shared mailbox, or an advisor's personal one."""
+    """What a target is: a helpline's shared mailbox, an advisor's personal one, or a folder of letters."""
 
     HELPLINE = "helpline"
     ADVISOR = "advisor"
+    LETTERS = "letters"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,6 +95,8 @@ class Item:
     marks: Marks = Marks()
     size: int = 0
     first_seen: datetime | None = None
+    #: By what a letter is known again although its key changes with each edit: a mark of where it lies.
+    sighting: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,25 @@ class Hindrance(StrEnum):
     SERVER_KEEPS = "server-keeps"
 
 
+class Notice(StrEnum):
+    """What a person must know of a folder of letters besides what is due there (P4)."""
+
+    OPEN_TO_OTHERS = "open-to-others"
+    RIGHTS_UNKNOWN = "rights-unknown"
+    NO_SUCH_USER = "no-such-user"
+    EDITED = "edited"
+    HARD_LINK = "hard-link"
+    LINK = "link"
+    NOT_A_FILE = "not-a-file"
+    OTHER_MOUNT = "other-mount"
+    BIN_NOT_TOLD_APART = "bin-not-told-apart"
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it is only said, and asks nothing of anybody."""
+        return self is Notice.RIGHTS_UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """What a folder holds. Where nobody may count (an advisor's folder), `total` is None.
@@ -135,6 +158,8 @@ class Census:
     looks_imported: bool = False
     #: With SERVER_KEEPS: until when, as far as the server or its operator says.
     kept_until: date | None = None
+    #: What was noticed in a folder of letters, and on how many things.
+    notices: tuple[tuple[Notice, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +218,7 @@ class Reason(StrEnum):
     NOT_OURS = "not-ours"
     HELD = "held"
     UNDATED = "undated"
+    REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
     HOME_UNREACHABLE = "home-unreachable"
 

@@ -119,7 +119,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the core must know of the configuration: terms by helpline, and who is who, by marks."""
+    """What the core must know of the configuration: terms by helpline (and letters folder), and who is who,
+    by marks."""
 
     terms: Mapping[str, Terms]
     helplines: tuple[Helpline, ...]
@@ -134,8 +135,8 @@ def make_plan(snapshot: Snapshot, house: House) -> Plan:
     threads = _threads(seen, house) if house.by_thread else None
     plans = []
     for view in snapshot.views:
-        if view.kind is Kind.HELPLINE:
-            judged = _judged_helpline(view, house)
+        if view.kind is not Kind.ADVISOR:
+            judged = _judged_own(view, house)
         else:
             judged = _judged_advisor(view, house, homes, threads)
         plans.append(
@@ -149,7 +150,7 @@ def _threads(views: Sequence[TargetView], house: House) -> Threads:
     return threads_of(items, house.insiders)
 
 
-def _judged_helpline(view: TargetView, house: House) -> tuple[Part, ...]:
+def _judged_own(view: TargetView, house: House) -> tuple[Part, ...]:
     terms = house.terms[view.target]
     parts: list[Part] = []
     for folder in view.folders:

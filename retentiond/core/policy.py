@@ -39,7 +39,14 @@ def judge(item: Item, terms: Terms) -> Verdict:
         if item.first_seen is not None and item.first_seen < terms.cutoff:
             return Destroy(Reason.DUE_SINCE_SEEN)
         return Review(Reason.UNDATED)
-    return Destroy(Reason.DUE) if item.received < terms.cutoff else Keep()
+    if item.received < terms.cutoff:
+        return Destroy(Reason.DUE)
+    # A letter stood under this name before this file was made: an editor that saves by replacing, or a new
+    # letter under an old name. It is not destroyed early, and it is not kept silently.
+    name_since = item.first_seen if item.sighting is not None else None
+    if name_since is not None and name_since < terms.cutoff:
+        return Review(Reason.REPLACED)
+    return Keep()
 
 
 def judge_lot(lot: Lot, terms: Terms) -> Verdict:

@@ -59,7 +59,7 @@ def _target_rows(target: TargetPlan) -> Iterable[Row]:
                 len(part.keys),
                 part.oldest.isoformat() if part.oldest else "",
             )
-        if census.total is not None and target.kind is Kind.HELPLINE:
+        if census.total is not None and target.kind is not Kind.ADVISOR:
             rest = census.total - looked + kept
             if rest > 0:
                 name = census.place.folder

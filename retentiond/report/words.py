@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Reason, Result
+from retentiond.core.model import Notice, Reason, Result
+from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
     Reason.NOT_DUE: "not due yet",
@@ -17,6 +18,7 @@ REASONS: dict[Reason, str] = {
     Reason.NOT_OURS: "not a helpline's",
     Reason.HELD: "kept by a hold",
     Reason.UNDATED: "no believable date of receipt",
+    Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
     Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
 }
@@ -81,6 +83,13 @@ WHYS: dict[str, str] = {
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
+    "no-directory": "there is no such directory; a missing directory is not an empty one",
+    "not-mounted": "what should be mounted there is not, and an empty place is not an empty folder; mount it",
+    "hard-link": "it has a second name (a hard link), and would remain under that; remove the other name",
+    "open-file": "a program has it open; it is looked at again in the next sweep",
+    "immutable": "it is immutable or append-only; chattr -i -a lets it go",
+    "no-deed": "a folder of letters has no such deed",
+    "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }
 
@@ -130,6 +139,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count}{where} not destroyed: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.STILL_THERE:
             return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
+        case Cause.NOTICE:
+            return notice_sentence(Notice(finding.detail), finding.count, where)
         case Cause.KEPT_BY_SERVER:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"

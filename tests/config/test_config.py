@@ -136,6 +136,26 @@ def test_every_key_reaches_the_house(loaded: Loaded, tmp_path: Path) -> None:
     assert advisor.roles == {Role.SENT: "Gesendet", Role.TRASH: "Papierkorb"}
 
 
+def test_letters_have_a_period_and_bins_of_their_own(loaded: Loaded) -> None:
+    least = LEAST + '[[letters]]\nname = "l"\ndirectory = "/srv/letters"\nmanager = "ruth"\n'
+    [letters] = loaded(least).letters
+    assert (letters.period, letters.manager, letters.deputy, letters.backup) == (
+        Period(months=2),
+        "ruth",
+        None,
+        (),
+    )
+    assert (letters.hold_folder, letters.overwrite, letters.mount) == (None, True, None)
+    assert letters.bins == (".Trash", ".Trash-*", "$RECYCLE.BIN", "#recycle", ".recycle")
+    [letters] = loaded(
+        least + 'period = "3 months"\ndeputy = "ann"\nbackup = ["b"]\nbins = ["/mnt/bin"]\n'
+        'hold_folder = "h"\noverwrite = false\nmount = "/srv/letters"\n'
+    ).letters
+    assert (letters.period, letters.deputy, letters.backup) == (Period(months=3), "ann", ("b",))
+    assert (letters.bins, letters.hold_folder, letters.overwrite) == (("/mnt/bin",), "h", False)
+    assert letters.mount == letters.directory
+
+
 def test_one_login_that_sees_shared_mailboxes(loaded: Loaded) -> None:
     more = 'login = "shared"\nuser = "robot"\nshared_prefix = "shared/{mailbox}"\n'
     account = loaded(LEAST.replace("\n\n", f"\n{more}\n", 1)).accounts["main"]
@@ -157,11 +177,12 @@ def test_targets_are_found_by_name(loaded: Loaded) -> None:
         ("helpline-2", Kind.HELPLINE),
         ("advisor-1", Kind.ADVISOR),
         ("advisor-2", Kind.ADVISOR),
+        ("letters-1", Kind.LETTERS),
     ]
     assert config.account_of(config.target("advisor-2")).host == "imap.other.example"
     with pytest.raises(UnknownTarget) as caught:
         config.target("advisor-3")
-    assert caught.value.known == ("helpline-1", "helpline-2", "advisor-1", "advisor-2")
+    assert caught.value.known == ("helpline-1", "helpline-2", "advisor-1", "advisor-2", "letters-1")
 
 
 def test_nothing_of_a_configuration_can_be_changed(loaded: Loaded) -> None:
@@ -283,7 +304,9 @@ def test_an_editor_marks_the_common_faults(text: str) -> None:
 
 def test_what_is_shown_is_what_is_in_force(loaded: Loaded, write: Write) -> None:
     """For a file without commands the text is itself a configuration, the same one."""
-    text = EXAMPLE + 'roles = { sent = "Sent \\"Items\\"" }\n'
+    last = 'mailbox = "advisor.two"\n'
+    text = EXAMPLE.replace(last, last + 'roles = { sent = "Sent \\"Items\\"" }\n')
+    assert text != EXAMPLE
     config = loaded(text)
     again = load(write(shown(config), "again.toml"))
     assert dataclasses.replace(again, path=config.path) == config

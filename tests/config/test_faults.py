@@ -18,6 +18,7 @@ HELPLINE = (
     'identities = ["help@charity.example"]\n'
 )
 SECOND = HELPLINE.replace("helpline-1", "helpline-2").replace("help@", "other@")
+LETTERS = '[[letters]]\nname = "letters-1"\ndirectory = "/srv/letters"\nmanager = "ruth"\n'
 ADVISOR = '[[advisor]]\nname = "advisor-1"\naccount = "main"\nmailbox = "one"\n'
 
 #: The text, and of every fault that must be told: line, key, part of the sentence, part of the way on.
@@ -60,6 +61,49 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
             (11, "helpline.period", "180 days can be shorter than 6 months", "approvers = 1"),
             (13, "policy.period", "5 months can be shorter than 6 months", "approvers = 1"),
         ],
+    ),
+    "letters for too short a time": (
+        LEAST + LETTERS + 'period = "1 month"\n',
+        [(15, "letters.period", "1 month can be shorter than 2 months", "approvers = 1")],
+    ),
+    "letters in a folder of everybody's": (
+        LEAST + LETTERS.replace("/srv/letters", "/srv"),
+        [(13, "letters.directory", "other things than letters", "/srv/letters")],
+    ),
+    "letters in a path that is not plain": (
+        LEAST + LETTERS.replace("/srv/letters", "/srv/../etc/letters/"),
+        [(13, "letters.directory", "not plain", "without //")],
+    ),
+    "one folder, two targets": (
+        LEAST + LETTERS + LETTERS.replace("letters-1", "l").replace("/srv/letters", "/srv/letters/old"),
+        [(17, "letters.directory", "letters number 1 are this folder", "one target")],
+    ),
+    "one name, two kinds": (
+        LEAST + LETTERS.replace("letters-1", "helpline-1"),
+        [(12, "letters.name", "helpline helpline-1 has this name", "a name of its own")],
+    ),
+    "letters around the ledger": (
+        LEAST + LETTERS + '[ledger]\ndirectory = "/srv/letters/book"\n',
+        [(13, "letters.directory", "the ledger lies there", "")],
+    ),
+    "letters outside their mount, a deputy who is the manager": (
+        LEAST + LETTERS + 'mount = "/mnt/share"\ndeputy = "ruth"\n',
+        [
+            (15, "letters.mount", "does not lie there", "mounted"),
+            (16, "letters.deputy", "this is the manager", "leave the key out"),
+        ],
+    ),
+    "names of letters that are none": (
+        LEAST + LETTERS + 'hold_folder = "a/b"\nbins = ["*"]\nbackup = ["a b"]\n',
+        [
+            (15, "letters.hold_folder", "not the name of a folder", "On hold"),
+            (16, "letters.bins", "not the name of a bin", ".recycle"),
+            (17, "letters.backup", "not the name of a user", ""),
+        ],
+    ),
+    "letters without a folder, in one bracket": (
+        LEAST + '[letters]\nname = "letters-1"\n',
+        [(11, "letters", "every letters is a table of its own", "[[letters]]")],
     ),
     "an unknown zone": (
         LEAST + '[policy]\nzone = "europe/london"\n',

@@ -1,0 +1,107 @@
+"""The same commands as for mailboxes: audit, arm, fuse, sweep, plan, ledger; and no name in any of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from retentiond.errors import ClockDoubted
+from retentiond.sweep import audit
+from tests.letters.later import estate_of_letters
+from tests.letters.world import NAME, OLD, YOUNG, World
+from tests.servers.seed import CANARY
+
+
+def test_an_unarmed_folder_is_looked_at_and_untouched(letters: World) -> None:
+    for _ in range(3):
+        letters.save(OLD)
+    letters.settle()
+    before = letters.letters()
+    document = letters.sweep()
+    assert letters.found(document) == {("unarmed", ""): 3}
+    assert letters.run("arm", NAME, "--destroy", "2") == 3
+    assert "more than the 2 agreed to" in letters.complaints
+    assert letters.letters() == before
+
+
+def test_letters_that_fall_due_by_surprise_stop_the_sweep(letters: World) -> None:
+    """A backdated import, or a restored backup that keeps its births."""
+    letters.save(YOUNG)
+    letters.settle()
+    letters.arm()
+    for _ in range(26):
+        letters.save(OLD)
+    letters.settle()
+    document = letters.sweep()
+    assert (document["exit_code"], letters.found(document)) == (3, {("unforeseen", ""): 26})
+    assert len(letters.letters()) == 27
+    letters.arm()
+    assert letters.sweep()["exit_code"] == 0
+    assert len(letters.letters()) == 1
+
+
+def test_a_changed_rule_disarms(letters: World) -> None:
+    letters.save(OLD)
+    letters.settle()
+    letters.arm()
+    letters.configure(bins=[".recycle", ".Trash-*", "old"])
+    assert letters.found(letters.sweep()) == {("unarmed", ""): 1}
+
+
+def test_a_reviewed_plan_is_carried_out_and_no_more(letters: World) -> None:
+    letters.save(OLD)
+    letters.settle()
+    letters.arm()
+    plan = letters.directory / "plan.json"
+    assert letters.run("audit", "--only", NAME, "--save", str(plan)) == 0
+    assert json.loads(plan.read_text())["parts"][0]["folder"] == "letters"
+    later = letters.save(OLD)
+    letters.settle()
+    letters.run("purge", str(plan), "--json")  # the helpline of the configuration is not there: 75
+    assert letters.letters() == {later.name}
+
+
+def test_names_are_nowhere_and_the_ledger_verifies(letters: World) -> None:
+    """The canary stands in every name and text; the fixture seeks it in all that was said and written."""
+    letters.configure(hold_folder="On hold")
+    for number in range(5):
+        letters.save(OLD, f"{CANARY} {number}/{CANARY}.odt")
+        letters.save(OLD, f".Trash-1/files/{CANARY} {number}")
+        letters.save(YOUNG, f"{CANARY} {number}/{CANARY} new.odt")
+    letters.save(OLD, f"On hold/{CANARY}")
+    letters.settle()
+    letters.run("check", "--only", NAME, "--json")
+    letters.run("--verbose", "audit", "--only", NAME)
+    letters.run("audit", "--only", NAME, "--csv")
+    letters.arm()
+    letters.run("--verbose", "sweep", "--only", NAME)
+    assert letters.run("ledger", "verify") == 0
+    letters.run("ledger", "show")
+    letters.run("ledger", "export")
+    assert len(letters.said) > 16
+    assert len(letters.letters()) == 6
+    with letters.book() as book:
+        deeds = [entry for entry in book.show(NAME) if entry.body["event"] == "deed"]
+    assert {(entry.body["folder"], entry.body["count"]) for entry in deeds} == {("other", 5), ("trash", 5)}
+
+
+def test_an_import_is_shown_when_arming(letters: World) -> None:
+    for _ in range(25):
+        letters.save(OLD)
+    letters.settle()
+    assert letters.run("arm", NAME, "--destroy", "25") == 0
+    assert "an import?" in letters.out
+
+
+def test_a_clock_ahead_of_the_ledger_and_of_every_letter_is_doubted(letters: World) -> None:
+    """Nothing tells a folder the time; a year without a letter and without a sweep is not believed."""
+    letters.save(YOUNG)
+    letters.settle()
+    with letters.book() as book:
+        estate = estate_of_letters(letters, book)
+        audit(estate, datetime.now(UTC), book=book)
+        with pytest.raises(ClockDoubted) as caught:
+            audit(estate, datetime.now(UTC) + timedelta(days=365), book=book)
+    assert caught.value.against == "mail"
