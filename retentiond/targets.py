@@ -28,7 +28,7 @@ class Target:
     """A helpline or an advisor. `open` makes its mailbox (not yet connected); each call a new one.
 
     `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server.
+    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Target:
     address: str
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         "",
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
+        account.host,
     )
 
 
@@ -181,6 +183,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         settings.mailbox,
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
+        account.host,
     )
 
 

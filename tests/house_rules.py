@@ -29,7 +29,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.chain",)),
     (1, ("core.findings",)),
     (2, ("events",)),
-    (2, ("config", "logs", "locks")),
+    (2, ("config", "logs", "locks", "crew")),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers",)),
     (3, ("mailbox.memory", "mailbox.readonly", "mailbox.wire mailbox.imap mailbox.imap_*")),

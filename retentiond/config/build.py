@@ -19,6 +19,7 @@ from retentiond.config.settings import (
     Login,
     LogSettings,
     Policy,
+    Schedule,
     SecretReference,
     Source,
     Tls,
@@ -48,7 +49,13 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
+        schedule=_schedule(table, policy),
     )
+
+
+def _schedule(table: tables.ConfigTable, policy: Policy) -> Schedule:
+    zone = ZoneInfo(table.schedule.zone) if table.schedule.zone else policy.zone
+    return Schedule(table.schedule.at, zone, table.schedule.jitter, table.limits.parallel)
 
 
 def _ledger(table: tables.LedgerTable) -> LedgerSettings:

@@ -153,6 +153,20 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the daemon sweeps: the five fields of a crontab, days of the week by name, in `zone`.
+
+    A sweep begins up to `jitter` seconds later, by chance; at most `parallel` mailboxes of one server
+    are swept at a time.
+    """
+
+    at: str
+    zone: ZoneInfo
+    jitter: int
+    parallel: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
 
@@ -172,6 +186,7 @@ class Config:
     accounts: Mapping[str, ImapAccount]
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
+    schedule: Schedule
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, in the order of the file."""

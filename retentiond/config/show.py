@@ -43,6 +43,13 @@ def shown(config: Config) -> str:
             unforeseen=config.limits.unforeseen,
             strays=config.limits.strays,
             forecast_days=config.limits.forecast_days,
+            parallel=config.schedule.parallel,
+        ),
+        _table(
+            "[schedule]",
+            at=config.schedule.at,
+            zone=config.schedule.zone.key,
+            jitter=f"{config.schedule.jitter} seconds",
         ),
         _table("[log]", level=config.log.level, format=config.log.format),
         *map(_account, config.accounts.values()),

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from retentiond.config import words
+from retentiond.config import times, words
 
 #: The kinds of account that exist.
 KINDS = ("imap",)
@@ -165,6 +165,25 @@ class LimitsTable(Table):
     forecast_days: int = Field(
         default=35, ge=1, le=366, description="How many days the forecast looks ahead."
     )
+    parallel: int = Field(
+        default=4, ge=1, le=32, description="Mailboxes of one server that the daemon sweeps side by side."
+    )
+
+
+class ScheduleTable(Table):
+    """When the daemon sweeps."""
+
+    at: Annotated[str, AfterValidator(_accepted(times.schedule))] = Field(
+        default="daily at 03:15",
+        validate_default=True,
+        description='"daily at 03:15", "every 6 hours", or a cron expression.',
+    )
+    zone: Annotated[str, AfterValidator(_accepted(words.zone))] | None = Field(
+        default=None, description="The time zone of `at` (IANA); the policy's by default."
+    )
+    jitter: Seconds = Field(
+        default=300, description="A sweep begins up to so much later, by chance: not all at once."
+    )
 
 
 class LogTable(Table):
@@ -255,6 +274,7 @@ class ConfigTable(Table):
     policy: PolicyTable = Field(default_factory=PolicyTable, description="What was promised.")
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="The book of what was destroyed.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
+    schedule: ScheduleTable = Field(default_factory=ScheduleTable, description="When the daemon sweeps.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
