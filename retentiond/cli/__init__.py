@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
     "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
     "config": ("config", "Write an example configuration, show the one in force, or its schema."),
     "completion": ("completion", "Print the completion script for your shell."),
