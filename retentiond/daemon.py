@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEvent
@@ -26,7 +27,7 @@ from retentiond import notify
 from retentiond.condition import read as read_condition
 from retentiond.config import Schedule
 from retentiond.errors import AlreadyRunning, Exit, RetentionError
-from retentiond.locks import held
+from retentiond.locks import held, is_held
 from retentiond.logs import get_logger
 from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
 from retentiond.sweep import Progress
@@ -69,6 +70,11 @@ def next_round(schedule: Schedule, after: datetime) -> datetime | None:
     """The first scheduled time after a moment (UTC); a round begins up to the jitter later."""
     found: datetime | None = trigger(schedule, has_jitter=False).get_next_fire_time(None, after)
     return None if found is None else found.astimezone(UTC)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a service has this state directory."""
+    return is_held(directory, _LOCK)
 
 
 def _boottime() -> float:

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final
 
+from retentiond.core.chain import HOUSE
+from retentiond.core.promises import Concern, Worry
 from retentiond.errors import Paused
 from retentiond.files import write_private
 
@@ -52,20 +54,26 @@ def end(directory: Path) -> bool:
 
 
 def read(directory: Path) -> Pause | None:
-    """The switch as it stands, over or not. One that cannot be understood is a pause without end."""
+    """The switch as it stands, over or not. One that cannot be read or understood is a pause without end."""
     try:
-        text = (directory / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    try:
-        told = json.loads(text)
+        told = json.loads((directory / FILE).read_text(encoding="utf-8"))
         since, until = datetime.fromisoformat(told["since"]), date.fromisoformat(told["until"])
         reason = told["reason"] if REASON.fullmatch(told["reason"]) else "unknown"
         who = told["who"] if REASON.fullmatch(told["who"]) else "unknown"
         return Pause(since.astimezone(UTC), until, reason, who)
-    except (ValueError, KeyError, TypeError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
         modified = (directory / FILE).stat().st_mtime
         return Pause(datetime.fromtimestamp(modified, UTC), date.max, "unknown", "unknown")
+
+
+def concern(directory: Path, now: datetime, zone: tzinfo) -> Concern | None:
+    """A pause that stands is a concern from its first day; None where there is none."""
+    standing = read(directory)
+    if standing is None or standing.is_over(now, zone):
+        return None
+    return Concern(HOUSE, Worry.PAUSED, min(standing.since, now), detail=standing.until.isoformat())
 
 
 def check(directory: Path, now: datetime, zone: tzinfo) -> None:

@@ -233,12 +233,8 @@ def _write(service: Service, condition: Condition, found: Sequence[Concern], now
 
 
 def _of_the_house(service: Service, condition: Condition, now: datetime) -> list[Concern]:
-    found = []
-    switch = pauses.read(service.directory)
-    if switch is not None and not switch.is_over(now, service.zone):
-        found.append(Concern(HOUSE, Worry.PAUSED, min(switch.since, now), detail=switch.until.isoformat()))
-    silent = no_sweep(condition.finished, now)
-    return [*found, silent] if silent is not None else found
+    found = (pauses.concern(service.directory, now, service.zone), no_sweep(condition.finished, now))
+    return [each for each in found if each is not None]
 
 
 def _lasting(before: Condition) -> list[Concern]:

@@ -39,7 +39,7 @@ class Worry(StrEnum):
 
 
 #: For how long a concern is left to the next sweeps before it is told. What is missing here is told at
-#: once, but for `NEVER`.
+#: once.
 _LEFT: Mapping[str, timedelta] = {
     Cause.UNREACHABLE: timedelta(hours=24),
     Cause.HOME_UNREACHABLE: timedelta(hours=24),
@@ -72,9 +72,14 @@ class Concern:
         """By what it is the same concern the next night."""
         return (self.target, self.cause, self.folder)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a promise is not kept. A Review that is not overdue only waits for a person."""
+        return self.cause != Cause.REVIEW or bool(self.numbers)
+
     def is_grave(self, now: datetime) -> bool:
-        """Whether somebody must be told by now. A Review that is not overdue is never told."""
-        if self.cause == Cause.REVIEW and not self.numbers:
+        """Whether somebody must be told by now."""
+        if not self.is_broken:
             return False
         return now - self._began >= _LEFT.get(self.cause, timedelta())
 
