@@ -55,6 +55,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "round.skipped": "A round should have begun while the one before it was still at work.",
     "batch.abandoned": "A batch did not end within 30 seconds of SIGTERM; the next start clears it up.",
     "reload.refused": "SIGHUP came. A changed configuration needs a restart, and the service went on.",
+    "alert.sent": "A mail told `count` people what must not be overlooked, or that it is in order again.",
+    "alert.failed": "Such a mail could not be sent; it is tried again within the hour.",
     "clock.jumped": "This machine's clock was set by `seconds`; the schedule was made anew from it.",
     "crash.caught": "A fault of our own stopped the program; `error` and `at` say which and where.",
     "event.unregistered": "Something was logged that is not on this page; a fault of our own.",

@@ -91,6 +91,23 @@ def begin(service: Service, progress: Progress) -> None:
     Raises LedgerDamaged, LedgerMissing and StrayLost, which end the service. A clock in doubt or a
     mailbox that does not answer leaves the intents open, for the next round to settle.
     """
+    try:
+        _begin(service, progress)
+    except RetentionError as error:
+        if is_final(error):
+            _note(service, error)
+        raise
+
+
+def _note(service: Service, error: RetentionError) -> None:
+    """What ends the service before its first round is written down and told as well."""
+    now = service.clock()
+    with service.turn:
+        before = conditions.read(service.directory)
+        _write(service, before, (*_lasting(before), _concern_of(error, now)), now)
+
+
+def _begin(service: Service, progress: Progress) -> None:
     with service.open() as (estate, book):
         if book is None:
             return

@@ -37,6 +37,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (3, ("mailbox.memory", "mailbox.readonly", "mailbox.wire mailbox.imap mailbox.imap_*")),
     (4, ("refile",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition")),
+    (4, ("alert",)),
     (5, ("sweep",)),
     (5, ("arming",)),
     (6, ("rounds",)),
@@ -57,6 +58,7 @@ ONLY: dict[str, str] = {
     "cryptography": "ledger demo",
     "exchangelib": "mailbox.ews",
     "logging": "logs mailbox.wire",
+    "smtplib": "alert",
     "traceback": "events",
 }
 

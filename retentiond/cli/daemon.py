@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +41,7 @@ def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
 
 
 def _service(current: Session, *, is_audit_only: bool) -> Service:
+    from retentiond import alert
     from retentiond.rounds import Service
 
     @contextmanager
@@ -51,9 +54,10 @@ def _service(current: Session, *, is_audit_only: bool) -> Service:
                 yield estate, book
 
     config = current.config
-    return Service(
+    service = Service(
         opened, config.ledger.directory, config.policy.zone, config.schedule.parallel, is_audit_only
     )
+    return service if config.alert is None else replace(service, tell=partial(alert.tell, config.alert))
 
 
 def _leave(code: int) -> None:

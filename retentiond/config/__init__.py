@@ -8,6 +8,7 @@ from retentiond.config.load import DEFAULT_PATH, VARIABLE, find, json_schema, lo
 from retentiond.config.secrets import read_secret, read_secret_bytes, too_open
 from retentiond.config.settings import (
     AdvisorSettings,
+    AlertSettings,
     Config,
     HelplineSettings,
     ImapAccount,
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_PATH",
     "VARIABLE",
     "AdvisorSettings",
+    "AlertSettings",
     "Config",
     "HelplineSettings",
     "ImapAccount",

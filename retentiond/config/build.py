@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from retentiond.config import tables
 from retentiond.config.settings import (
     AdvisorSettings,
+    AlertSettings,
     Config,
     HelplineSettings,
     ImapAccount,
@@ -29,6 +30,7 @@ from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"
 _PORTS: Final = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
+_RELAY_PORTS: Final = {Tls.IMPLICIT: 465, Tls.STARTTLS: 587}
 
 
 def built(path: Path, table: tables.ConfigTable) -> Config:
@@ -50,6 +52,24 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
         schedule=_schedule(table, policy),
+        alert=None if table.alert is None else _alert(table.alert),
+    )
+
+
+def _alert(table: tables.AlertTable) -> AlertSettings:
+    tls = Tls(table.tls)
+    return AlertSettings(
+        host=table.host,
+        port=table.port or _RELAY_PORTS[tls],
+        tls=tls,
+        ca_file=Path(table.ca_file) if table.ca_file else None,
+        user=table.user,
+        secret=_reference("alert", table.secret) if table.secret else None,
+        sender=table.sender,
+        to=tuple(table.to),
+        second=tuple(table.second),
+        call=table.call,
+        timeout=table.timeout,
     )
 
 

@@ -167,6 +167,24 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Whom to tell by mail, through which relay. `timeout` is in seconds; `call` is whom the second
+    recipients are asked to call."""
+
+    host: str
+    port: int
+    tls: Tls
+    ca_file: Path | None
+    user: str | None
+    secret: SecretReference | None
+    sender: str
+    to: tuple[str, ...]
+    second: tuple[str, ...]
+    call: str
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
 
@@ -187,6 +205,7 @@ class Config:
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
     schedule: Schedule
+    alert: AlertSettings | None = None
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, in the order of the file."""

@@ -8,7 +8,14 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 
-from retentiond.config.settings import AdvisorSettings, Config, HelplineSettings, ImapAccount, SecretReference
+from retentiond.config.settings import (
+    AdvisorSettings,
+    AlertSettings,
+    Config,
+    HelplineSettings,
+    ImapAccount,
+    SecretReference,
+)
 from retentiond.core.model import Role
 from retentiond.core.period import Period
 
@@ -52,11 +59,29 @@ def shown(config: Config) -> str:
             jitter=f"{config.schedule.jitter} seconds",
         ),
         _table("[log]", level=config.log.level, format=config.log.format),
+        *map(_alert, [config.alert] if config.alert else []),
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
+
+
+def _alert(alert: AlertSettings) -> str:
+    return _table(
+        "[alert]",
+        host=alert.host,
+        port=alert.port,
+        tls=alert.tls,
+        ca_file=alert.ca_file,
+        user=alert.user,
+        secret=alert.secret,
+        sender=alert.sender,
+        to=alert.to,
+        second=alert.second,
+        call=alert.call,
+        timeout=f"{alert.timeout} seconds",
+    )
 
 
 def _account(account: ImapAccount) -> str:

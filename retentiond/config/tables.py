@@ -197,6 +197,30 @@ class LogTable(Table):
     )
 
 
+class AlertTable(Table):
+    """Whom to tell by mail, through which relay."""
+
+    host: Annotated[str, AfterValidator(_accepted(words.host))] = Field(description="The relay's name.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="465, or 587 with STARTTLS.")
+    tls: Literal["implicit", "starttls"] = Field(
+        default="starttls", description="How the connection is protected."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    user: Text | None = Field(default=None, description="The login's name, where the relay asks for one.")
+    secret: SecretTable | None = Field(default=None, description="Where its password is kept.")
+    sender: Address = Field(description="From whom the mail comes; an address that tells a stranger nothing.")
+    to: list[Address] = Field(min_length=1, description="Who is told.")
+    second: list[Address] = Field(
+        default=[], description="Who is told what nobody mended for three days, in plain words."
+    )
+    call: Text = Field(
+        default="the IT department", description="Whom the second recipients are asked to call."
+    )
+    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+
+
 class ImapTable(Table):
     """An IMAP server, and the login with which its mailboxes are opened."""
 
@@ -276,6 +300,7 @@ class ConfigTable(Table):
     limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
     schedule: ScheduleTable = Field(default_factory=ScheduleTable, description="When the daemon sweeps.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
+    alert: AlertTable | None = Field(default=None, description="Whom to tell by mail, through which relay.")
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
         description="Servers, by name.",
