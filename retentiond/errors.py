@@ -202,6 +202,22 @@ class ClockDoubted(RetentionError):
 
 
 @dataclass(eq=False)
+class Paused(RetentionError):
+    """Somebody asked that nothing be destroyed until the end of a day (ISO), for a reason."""
+
+    until: str
+    reason: str
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class AlreadyRunning(RetentionError):
+    """The service runs already on this state directory."""
+
+    exit_code: ClassVar[int] = Exit.UNREACHED
+
+
+@dataclass(eq=False)
 class ArmingRefused(RetentionError):
     """More is due than the number that was given."""
 

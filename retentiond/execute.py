@@ -7,7 +7,8 @@ takes it up like anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
@@ -65,7 +66,8 @@ class Keeping:
 class Hands:
     """What carrying out works with: how a mailbox is opened, the book, the marker, one reading of the
     clock. `cutoffs` are the helplines', `keeping` is by target; `told` hears of progress (target,
-    number of items); `should_stop` is asked between batches."""
+    number of items); `should_stop` is asked between batches. `homes` are the turns in which replies
+    come home: two advisors' at once could leave a reply there twice."""
 
     open: Callable[[str], Mailbox]
     book: Book
@@ -75,6 +77,7 @@ class Hands:
     keeping: Mapping[str, Keeping]
     told: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
+    homes: Mapping[str, AbstractContextManager[object]] = field(default_factory=dict)
 
 
 def execute(approved: Approved, hands: Hands) -> tuple[Outcome, ...]:
@@ -184,7 +187,7 @@ def _refile_all(source: Mailbox, home_name: str, strays: Sequence[Stray], hands:
 
 
 def _refile(source: Mailbox, home_name: str, strays: Sequence[Stray], hands: Hands) -> Iterator[Outcome]:
-    with hands.open(home_name) as home:
+    with hands.homes.get(home_name, nullcontext()), hands.open(home_name) as home:
         for batch in batches(strays):
             if hands.should_stop():
                 return

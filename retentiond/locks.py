@@ -34,6 +34,18 @@ def held(directory: Path, names: Iterable[str], wait_seconds: float = 0) -> Iter
             os.close(descriptor)
 
 
+def is_held(directory: Path, name: str) -> bool:
+    """Whether a process has the lock of this name. Makes no file: who asks may be another user."""
+    try:
+        descriptor = os.open(directory / f"{name}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _take(descriptor, time.monotonic())
+    finally:
+        os.close(descriptor)
+
+
 def _take(descriptor: int, deadline: float) -> bool:
     while True:
         try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from retentiond.core.clock import ClockReading
-from retentiond.core.model import Gap, Item, Kind, Snapshot, TargetView
+from retentiond.core.model import FolderView, Gap, Item, Kind, Snapshot, TargetView
+from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import MailboxError, SecretMissing, Why
 from retentiond.mailbox.base import Mailbox, Marker, Question
 from retentiond.mailbox.readonly import ReadOnly
@@ -22,36 +23,65 @@ class Survey:
     clocks: Mapping[str, ClockReading]
 
 
-def survey(
-    mailboxes: Sequence[tuple[Mailbox, Question]], told: Callable[[str], None] = lambda target: None
-) -> Survey:
-    """Looks at each mailbox in turn, through a wrapper that cannot change anything.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one mailbox answered: what it holds, or why it did not say."""
 
-    `told` hears the alias of each mailbox before it is looked at. Where replies are recognised by
-    thread, helplines come first: advisors' folders are searched for answers to what they hold.
+    seen: TargetView | Gap
+    clock: ClockReading | None = None
+    message_ids: tuple[str, ...] = ()
+
+
+def survey(
+    mailboxes: Sequence[tuple[Mailbox, Question]],
+    told: Callable[[str], None] = lambda target: None,
+    crew: Crew = ONE_BY_ONE,
+) -> Survey:
+    """Looks at each mailbox, through a wrapper that cannot change anything.
+
+    `told` hears the alias of each mailbox before it is looked at, and again after each folder. Helplines
+    come first: where replies are recognised by thread, advisors' folders are searched for answers to
+    what they hold.
     """
-    views: list[TargetView] = []
-    gaps: list[Gap] = []
-    clocks: dict[str, ClockReading] = {}
-    answered: list[str] = []
     started = time.monotonic()
-    for mailbox, question in sorted(mailboxes, key=lambda pair: pair[0].kind is Kind.ADVISOR):
-        told(mailbox.target)
-        if mailbox.kind is Kind.ADVISOR and answered:
-            question = replace(question, replying_to=tuple(answered))
-        try:
-            with ReadOnly(mailbox) as opened:
-                clocks[mailbox.target] = opened.clock(question.now + _since(started))
-                folders = tuple(opened.look(question))
-                if mailbox.kind is Kind.HELPLINE and question.wants_threads:
-                    answered.extend(opened.message_ids())
-            views.append(TargetView(mailbox.target, mailbox.kind, folders))
-        except MailboxError as error:
-            gaps.append(Gap(mailbox.target, mailbox.kind, error.why.value, error.detail))
-        except SecretMissing:
-            gaps.append(Gap(mailbox.target, mailbox.kind, Why.NO_SECRET.value))
-    now = mailboxes[0][1].now
-    return Survey(Snapshot(now, tuple(views), tuple(gaps)), clocks)
+    helplines = [pair for pair in mailboxes if pair[0].kind is not Kind.ADVISOR]
+    advisors = [pair for pair in mailboxes if pair[0].kind is Kind.ADVISOR]
+    looks = _each(helplines, started, told, crew)
+    answered = tuple(message_id for look in looks for message_id in look.message_ids)
+    if answered:
+        advisors = [(mailbox, replace(question, replying_to=answered)) for mailbox, question in advisors]
+    looks += _each(advisors, started, told, crew)
+    views = tuple(look.seen for look in looks if isinstance(look.seen, TargetView))
+    gaps = tuple(look.seen for look in looks if isinstance(look.seen, Gap))
+    clocks = {look.seen.target: look.clock for look in looks if look.clock is not None}
+    return Survey(Snapshot(mailboxes[0][1].now, views, gaps), clocks)
+
+
+def _each(
+    mailboxes: Sequence[tuple[Mailbox, Question]], started: float, told: Callable[[str], None], crew: Crew
+) -> list[_Look]:
+    named = [(mailbox.target, (mailbox, question)) for mailbox, question in mailboxes]
+    return crew.each(lambda pair: _look_at(*pair, started, told), named)
+
+
+def _look_at(mailbox: Mailbox, question: Question, started: float, told: Callable[[str], None]) -> _Look:
+    told(mailbox.target)
+    clock: ClockReading | None = None
+    message_ids: tuple[str, ...] = ()
+    folders: list[FolderView] = []
+    try:
+        with ReadOnly(mailbox) as opened:
+            clock = opened.clock(question.now + _since(started))
+            for folder in opened.look(question):
+                folders.append(folder)
+                told(mailbox.target)
+            if mailbox.kind is Kind.HELPLINE and question.wants_threads:
+                message_ids = tuple(opened.message_ids())
+    except MailboxError as error:
+        return _Look(Gap(mailbox.target, mailbox.kind, error.why.value, error.detail), clock)
+    except SecretMissing:
+        return _Look(Gap(mailbox.target, mailbox.kind, Why.NO_SECRET.value))
+    return _Look(TargetView(mailbox.target, mailbox.kind, tuple(folders)), clock, message_ids)
 
 
 def _since(started: float) -> timedelta:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from retentiond.core import findings
@@ -35,6 +36,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
+from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit, MailboxError, StrayLost, Unreachable, Why, gravest
 from retentiond.execute import Hands, Keeping, execute, settle
 from retentiond.locks import held
@@ -111,16 +113,18 @@ def sweep(
     reviewed: Reviewed | None = None,
     wait_seconds: float = 0,
     progress: Progress = Progress(),
+    crew: Crew = ONE_BY_ONE,
 ) -> Report:
     """One pass over all targets, or over `only` one.
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
-    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge).
+    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge). `crew` looks
+    at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
     with _locked(estate, book, locks, only, wait_seconds) as (free, taken):
-        recovered = _settle_open_intents(estate, book, free, now, progress)
-        plan = look_and_judge(estate, free, now, book, progress)
+        recovered = _settle_open_intents(estate, book, free, now, progress, crew)
+        plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
         standings = standings_of(estate, book)
         approved, broken = _approve(plan, standings, estate, only, reviewed)
@@ -129,8 +133,8 @@ def sweep(
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = _hands(estate, book, now, progress)
-        outcomes = tuple(outcome for each in approved.values() for outcome in execute(each, hands))
-        second = _look_again(estate, plan, approved, outcomes, now, book, progress)
+        outcomes = _carry_out(estate, approved, hands, crew)
+        second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
         armed = _arm_the_clean(plan, standings, estate, book, now, only)
         forecasts = _forecasts(second, approved)
@@ -150,9 +154,10 @@ def audit(
     only: str | None = None,
     as_of: datetime | None = None,
     progress: Progress = Progress(),
+    crew: Crew = ONE_BY_ONE,
 ) -> Audit:
     """The look and the judgement of a sweep, and nothing else. Needs no ledger and takes no lock."""
-    plan = look_and_judge(estate, _concerned(estate, only), now, book, progress, as_of)
+    plan = look_and_judge(estate, _concerned(estate, only), now, book, progress, as_of, crew=crew)
     standings = standings_of(estate, book)
     _, broken = _approve(plan, standings, estate, only, None)
     return Audit(plan, standings, tuple(sorted({*_findings_of(estate, plan, now), *broken})))
@@ -167,6 +172,7 @@ def look_and_judge(
     as_of: datetime | None = None,
     checks_clock: bool = True,
     wants_days: bool = False,
+    crew: Crew = ONE_BY_ONE,
 ) -> Plan:
     """Looks at these targets and judges every item. Raises ClockDoubted; nothing is written then.
 
@@ -178,7 +184,8 @@ def look_and_judge(
     questions = {
         target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
     }
-    found = survey([(target.open(), questions[target.name]) for target in targets], progress.looked)
+    mailboxes = [(target.open(), questions[target.name]) for target in targets]
+    found = survey(mailboxes, progress.looked, crew)
     last_entry = book.last_minute() if book is not None else None
     doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
     if doubted is not None:
@@ -225,15 +232,29 @@ def _concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
     return (target,)
 
 
+def recover(
+    estate: Estate,
+    book: Ledger,
+    locks: Path,
+    now: datetime,
+    *,
+    progress: Progress = Progress(),
+    crew: Crew = ONE_BY_ONE,
+) -> tuple[Outcome, ...]:
+    """Settles what an interrupted sweep left open, and does nothing else. Raises as `sweep` does."""
+    with _locked(estate, book, locks, None, 0) as (free, _):
+        return _settle_open_intents(estate, book, free, now, progress, crew)
+
+
 def _settle_open_intents(
-    estate: Estate, book: Ledger, free: Sequence[Target], now: datetime, progress: Progress
+    estate: Estate, book: Ledger, free: Sequence[Target], now: datetime, progress: Progress, crew: Crew
 ) -> tuple[Outcome, ...]:
     """Closes what an interrupted sweep left open. The clock is checked first, by a look."""
     names = {target.name for target in free}
     mine = [intent for intent in book.open_intents() if _touched(intent) <= names]
     if not mine:
         return ()
-    look_and_judge(estate, free, now, book, progress)
+    look_and_judge(estate, free, now, book, progress, crew=crew)
     hands = _hands(estate, book, now, progress)
     outcomes: list[Outcome] = []
     for intent in mine:
@@ -373,7 +394,24 @@ def _hands(estate: Estate, book: Ledger, now: datetime, progress: Progress) -> H
         keeping={target.name: _keeping(estate, target, book, now) for target in estate.targets},
         told=progress.done,
         should_stop=progress.should_stop,
+        homes={target.name: Lock() for target in helplines},
     )
+
+
+def _carry_out(
+    estate: Estate, approved: Mapping[str, Approved], hands: Hands, crew: Crew
+) -> tuple[Outcome, ...]:
+    """Advisors first, all of them: a reply comes home before the home is swept."""
+    outcomes: list[Outcome] = []
+    for is_advisor in (True, False):
+        named = [
+            (name, each)
+            for name, each in approved.items()
+            if (estate.target(name).kind is Kind.ADVISOR) is is_advisor
+        ]
+        for answered in crew.each(lambda each: execute(each, hands), named):
+            outcomes.extend(answered)
+    return tuple(outcomes)
 
 
 def _keeping(estate: Estate, target: Target, book: Ledger, now: datetime) -> Keeping:
@@ -393,6 +431,7 @@ def _look_again(
     now: datetime,
     book: Ledger,
     progress: Progress,
+    crew: Crew,
 ) -> Plan:
     """The second look, at every target in which something was done or tried; the others are as they were."""
     touched = {name for name, each in approved.items() if each.parts}
@@ -408,7 +447,7 @@ def _look_again(
     if any(target.kind is Kind.ADVISOR for target in again):
         missing = [each for each in estate.of(Kind.HELPLINE) if each not in again]
         again = [*(each for each in missing if plan.target(each.name)), *again]
-    fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False)
+    fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
     seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
     old = tuple(target for target in plan.targets if target.target not in seen)
     return Plan(plan.made, old + fresh.targets, fresh.gaps)

@@ -38,7 +38,7 @@ class Target:
     a new one.
 
     `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server.
+    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Target:
     address: str
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         "",
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
+        account.host,
     )
 
 
@@ -192,6 +194,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         settings.mailbox,
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
+        account.host,
     )
 
 

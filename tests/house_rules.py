@@ -28,8 +28,10 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.fuse",)),
     (1, ("core.chain",)),
     (1, ("core.findings",)),
+    (1, ("core.promises",)),
     (2, ("events",)),
-    (2, ("config", "logs", "locks")),
+    (2, ("config", "logs", "locks", "crew", "notify", "files")),
+    (2, ("pause",)),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers",)),
     (3, ("mailbox.letters mailbox.letters_*",)),
@@ -43,9 +45,11 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
         ),
     ),
     (4, ("refile",)),
-    (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets")),
+    (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition")),
+    (4, ("alert",)),
     (5, ("sweep",)),
     (5, ("arming",)),
+    (6, ("rounds",)),
     (6, ("daemon", "demo")),
     (7, ("cli __main__",)),
 )
@@ -63,6 +67,7 @@ ONLY: dict[str, str] = {
     "cryptography": "ledger demo",
     **dict.fromkeys(("exchangelib", "requests", "oauthlib"), "mailbox.ews_line mailbox.ews_door"),
     "logging": "logs mailbox.wire",
+    "smtplib": "alert",
     "traceback": "events",
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from retentiond import pause as pauses
 from retentiond.cli.screen import progress
 from retentiond.cli.session import now, session
 from retentiond.cli.sweep import show
@@ -28,6 +29,7 @@ def command(ctx: click.Context, plan: str, wait_seconds: float, as_document: boo
     altered plan, one older than a day, or one made under other rules is refused whole.
     """
     current = session(ctx)
+    pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
     with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
         moment = now()
         reviewed = load(_read(plan), standings_of(estate, book), book.plan_key, moment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retentiond.core.chain import Break
 from retentiond.errors import (
+    AlreadyRunning,
     ArmingRefused,
     ClockDoubted,
     ConfigurationRefused,
@@ -11,6 +12,7 @@ from retentiond.errors import (
     LedgerDamaged,
     LedgerMissing,
     MailboxError,
+    Paused,
     PermissionsTooOpen,
     PlanRefused,
     RetentionError,
@@ -92,6 +94,13 @@ def _sentence(error: RetentionError) -> str:
                 f"{error.target}: {items(error.found)} would leave its folders, more than the {error.given}"
                 f" agreed to; if that is right: retentiond arm {error.target} --destroy {error.found}"
             )
+        case Paused():
+            return (
+                f"paused until the end of {error.until} ({error.reason}); nothing is destroyed meanwhile; to"
+                " go on before that: retentiond resume"
+            )
+        case AlreadyRunning():
+            return "the daemon runs already on this ledger; see what it does: retentiond status"
         case PlanRefused():
             return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
         case _:

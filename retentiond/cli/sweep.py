@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
 from retentiond.cli.session import Session, now, say, session, witness
 from retentiond.core.model import Result
@@ -34,6 +35,7 @@ def command(
 
         return int(ctx.invoke(audit_command, only=only, as_document=as_document))
     current = session(ctx)
+    pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
     with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
         report = sweep(
             estate,

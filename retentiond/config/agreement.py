@@ -66,6 +66,7 @@ def troubles(data: Raw) -> Iterator[Trouble]:
             yield from _login(("account", name), account)
         yield from _one_place((*("account", name), "secret"), account.get("secret"))
     yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
+    yield from _alert(_table(data, "alert"))
     yield from _short_periods(_table(data, "policy"), helplines)
     yield from _unknown_accounts(targets, _table(data, "account"))
     yield from _names_twice(targets + _targets(data, "letters"))
@@ -138,6 +139,14 @@ def _on_exchange(target: _Target) -> Iterator[Trouble]:
     if "hold_keyword" in target.table:
         way_on = "hold_category, in the account"
         yield Trouble((*target.location, "hold_keyword"), "Exchange knows categories, not keywords", way_on)
+
+
+def _alert(alert: Raw) -> Iterator[Trouble]:
+    """A relay is asked with a name and a password, or with neither."""
+    yield from _one_place(("alert", "secret"), alert.get("secret"))
+    for key, other in (("user", "secret"), ("secret", "user")):
+        if key in alert and other not in alert:
+            yield Trouble(("alert", key), f"this means nothing without {other}", "write both, or neither")
 
 
 def _one_place(location: Location, secret: Any) -> Iterator[Trouble]:

@@ -14,6 +14,7 @@ from retentiond.config.settings import (
     Access,
     Account,
     AdvisorSettings,
+    AlertSettings,
     Auth,
     Config,
     ExchangeAccount,
@@ -24,6 +25,7 @@ from retentiond.config.settings import (
     Login,
     LogSettings,
     Policy,
+    Schedule,
     SecretReference,
     Source,
     Tls,
@@ -33,6 +35,7 @@ from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"
 _PORTS: Final = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
+_RELAY_PORTS: Final = {Tls.IMPLICIT: 465, Tls.STARTTLS: 587}
 
 
 def built(path: Path, table: tables.ConfigTable) -> Config:
@@ -53,8 +56,32 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
+        schedule=_schedule(table, policy),
+        alert=None if table.alert is None else _alert(table.alert),
         letters=tuple(map(_letters, table.letters)),
     )
+
+
+def _alert(table: tables.AlertTable) -> AlertSettings:
+    tls = Tls(table.tls)
+    return AlertSettings(
+        host=table.host,
+        port=table.port or _RELAY_PORTS[tls],
+        tls=tls,
+        ca_file=Path(table.ca_file) if table.ca_file else None,
+        user=table.user,
+        secret=_reference("alert", table.secret) if table.secret else None,
+        sender=table.sender,
+        to=tuple(table.to),
+        second=tuple(table.second),
+        call=table.call,
+        timeout=table.timeout,
+    )
+
+
+def _schedule(table: tables.ConfigTable, policy: Policy) -> Schedule:
+    zone = ZoneInfo(table.schedule.zone) if table.schedule.zone else policy.zone
+    return Schedule(table.schedule.at, zone, table.schedule.jitter, table.limits.parallel)
 
 
 def _ledger(table: tables.LedgerTable) -> LedgerSettings:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from retentiond.config.locate import Location, Trouble, line_of, lines_of
 from retentiond.config.secrets import WRITE, content_of, opened, openness, too_open
-from retentiond.config.settings import Config
+from retentiond.config.settings import AlertSettings, Config
 from retentiond.errors import ConfigurationRefused, Fault, PermissionsTooOpen
 
 VARIABLE: Final = "RETENTIOND_CONFIG"
@@ -179,10 +179,24 @@ def _name(path: Path) -> str:
     return str(path).encode("utf-8", "replace").decode("utf-8")
 
 
+def _alert_openness(alert: AlertSettings, name: str, lines: dict[Location, int]) -> list[Fault | None]:
+    found: list[Fault | None] = []
+    if alert.secret is not None:
+        found.append(openness(alert.secret, name, line_of(lines, ("alert", "secret")), "alert.secret"))
+    if alert.ca_file and (whom := too_open(alert.ca_file, WRITE)):
+        what, line = f"the certificate's file can be changed by {whom}", line_of(lines, ("alert", "ca_file"))
+        found.append(
+            Fault(name, line, "alert.ca_file", what, f"chmod go-w {shlex.quote(str(alert.ca_file))}")
+        )
+    return found
+
+
 def _check_files(config: Config, lines: dict[Location, int]) -> None:
     """Secrets that others can read and certificates that others can exchange. Raises PermissionsTooOpen."""
     name = _name(config.path)
     found = [openness(config.ledger.key, name, line_of(lines, ("ledger", "key")), "ledger.key")]
+    if config.alert is not None:
+        found += _alert_openness(config.alert, name, lines)
     for account in config.accounts.values():
         at: Location = ("account", account.name)
         key = _dotted((*at, "secret"))

@@ -236,6 +236,38 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the daemon sweeps: the five fields of a crontab, days of the week by name, in `zone`.
+
+    A sweep begins up to `jitter` seconds later, by chance; at most `parallel` mailboxes of one server
+    are swept at a time.
+    """
+
+    at: str
+    zone: ZoneInfo
+    jitter: int
+    parallel: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Whom to tell by mail, through which relay. `timeout` is in seconds; `call` is whom the second
+    recipients are asked to call."""
+
+    host: str
+    port: int
+    tls: Tls
+    ca_file: Path | None
+    user: str | None
+    secret: SecretReference | None
+    sender: str
+    to: tuple[str, ...]
+    second: tuple[str, ...]
+    call: str
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
 
@@ -255,7 +287,9 @@ class Config:
     accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
+    schedule: Schedule
     letters: tuple[LettersSettings, ...] = ()
+    alert: AlertSettings | None = None
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, then the letters, in the order of the file."""

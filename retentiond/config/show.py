@@ -11,6 +11,7 @@ from pathlib import Path
 from retentiond.config.settings import (
     Account,
     AdvisorSettings,
+    AlertSettings,
     Config,
     ExchangeAccount,
     HelplineSettings,
@@ -51,14 +52,39 @@ def shown(config: Config) -> str:
             unforeseen=config.limits.unforeseen,
             strays=config.limits.strays,
             forecast_days=config.limits.forecast_days,
+            parallel=config.schedule.parallel,
+        ),
+        _table(
+            "[schedule]",
+            at=config.schedule.at,
+            zone=config.schedule.zone.key,
+            jitter=f"{config.schedule.jitter} seconds",
         ),
         _table("[log]", level=config.log.level, format=config.log.format),
+        *map(_alert, [config.alert] if config.alert else []),
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
         *map(_letters, config.letters),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
+
+
+def _alert(alert: AlertSettings) -> str:
+    return _table(
+        "[alert]",
+        host=alert.host,
+        port=alert.port,
+        tls=alert.tls,
+        ca_file=alert.ca_file,
+        user=alert.user,
+        secret=alert.secret,
+        sender=alert.sender,
+        to=alert.to,
+        second=alert.second,
+        call=alert.call,
+        timeout=f"{alert.timeout} seconds",
+    )
 
 
 def _account(account: Account) -> str:

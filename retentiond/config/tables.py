@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from retentiond.config import letters, words
+from retentiond.config import letters, times, words
 
 #: The kinds of account that exist.
 KINDS = ("imap", "exchange")
@@ -168,6 +168,25 @@ class LimitsTable(Table):
     forecast_days: int = Field(
         default=35, ge=1, le=366, description="How many days the forecast looks ahead."
     )
+    parallel: int = Field(
+        default=4, ge=1, le=32, description="Mailboxes of one server that the daemon sweeps side by side."
+    )
+
+
+class ScheduleTable(Table):
+    """When the daemon sweeps."""
+
+    at: Annotated[str, AfterValidator(_accepted(times.schedule))] = Field(
+        default="daily at 03:15",
+        validate_default=True,
+        description='"daily at 03:15", "every 6 hours", or a cron expression.',
+    )
+    zone: Annotated[str, AfterValidator(_accepted(words.zone))] | None = Field(
+        default=None, description="The time zone of `at` (IANA); the policy's by default."
+    )
+    jitter: Seconds = Field(
+        default=300, description="A sweep begins up to so much later, by chance: not all at once."
+    )
 
 
 class LogTable(Table):
@@ -179,6 +198,30 @@ class LogTable(Table):
     format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: for people on a terminal, JSON elsewhere."
     )
+
+
+class AlertTable(Table):
+    """Whom to tell by mail, through which relay."""
+
+    host: Annotated[str, AfterValidator(_accepted(words.host))] = Field(description="The relay's name.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="465, or 587 with STARTTLS.")
+    tls: Literal["implicit", "starttls"] = Field(
+        default="starttls", description="How the connection is protected."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    user: Text | None = Field(default=None, description="The login's name, where the relay asks for one.")
+    secret: SecretTable | None = Field(default=None, description="Where its password is kept.")
+    sender: Address = Field(description="From whom the mail comes; an address that tells a stranger nothing.")
+    to: list[Address] = Field(min_length=1, description="Who is told.")
+    second: list[Address] = Field(
+        default=[], description="Who is told what nobody mended for three days, in plain words."
+    )
+    call: Text = Field(
+        default="the IT department", description="Whom the second recipients are asked to call."
+    )
+    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
 
 
 class ImapTable(Table):
@@ -333,7 +376,9 @@ class ConfigTable(Table):
     policy: PolicyTable = Field(default_factory=PolicyTable, description="What was promised.")
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="The book of what was destroyed.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
+    schedule: ScheduleTable = Field(default_factory=ScheduleTable, description="When the daemon sweeps.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
+    alert: AlertTable | None = Field(default=None, description="Whom to tell by mail, through which relay.")
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
         description="Servers, by name.",

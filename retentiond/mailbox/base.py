@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -61,14 +63,25 @@ class Secret:
     """A secret that is read when it is needed and never kept; one object for an account and a run.
 
     Whoever sees it refused sets `is_refused`: twenty mailboxes with one wrong password are one attempt,
-    not twenty, lest the account be locked.
+    not twenty, lest the account be locked. Until somebody set `is_accepted`, they try in turn.
     """
 
-    __slots__ = ("_read", "is_refused")
+    __slots__ = ("_read", "_turn", "is_accepted", "is_refused")
 
     def __init__(self, read: Callable[[], str]) -> None:
         self._read = read
+        self._turn = Lock()
+        self.is_accepted = False
         self.is_refused = False
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """The block in which the secret is tried; one at a time until it was accepted once."""
+        if self.is_accepted:
+            yield
+            return
+        with self._turn:
+            yield
 
     def __call__(self) -> str:
         return self._read()

@@ -52,13 +52,15 @@ class ImapMailbox:
 
     def __enter__(self) -> Self:
         user = self._account.login_name(self._mailbox)
-        if self._secret.is_refused:
-            raise Unreachable(self.target, Why.PASSWORD)
-        try:
-            wire = Wire(self._account, self.target, user, self._secret())
-        except Unreachable as error:
-            self._secret.is_refused = error.why is Why.PASSWORD
-            raise
+        with self._secret.attempt():
+            if self._secret.is_refused:
+                raise Unreachable(self.target, Why.PASSWORD)
+            try:
+                wire = Wire(self._account, self.target, user, self._secret())
+            except Unreachable as error:
+                self._secret.is_refused |= error.why is Why.PASSWORD
+                raise
+            self._secret.is_accepted = True
         self._open = Session(wire, self._account, self._scope, self._marker, self._mailbox)
         return self
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
@@ -20,6 +21,7 @@ from retentiond.config import (
     DEFAULT_PATH,
     Config,
     Login,
+    Schedule,
     Source,
     Tls,
     find,
@@ -43,6 +45,7 @@ def test_the_least_configuration_has_every_default(loaded: Loaded) -> None:
     assert (config.policy.approvers, config.policy.by_thread) == (2, False)
     assert config.limits == Limits(unforeseen=25, strays=100, forecast_days=35)
     assert (config.log.level, config.log.format) == ("info", "auto")
+    assert config.schedule == Schedule("15 3 * * *", ZoneInfo("Europe/London"), 300, 4)
     assert config.ledger.directory == Path("/var/lib/retentiond")
     assert str(config.ledger.key) == "file /var/lib/retentiond/ledger.key"
     assert config.ledger.marks_kept == Period(months=6)

@@ -1,0 +1,67 @@
+"""`retentiond daemon`: the service. It stays in the foreground; systemd keeps it running."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from retentiond.cli.session import Session, session
+from retentiond.targets import Estate
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
+    from retentiond.rounds import Service
+
+
+@click.command(epilog="Example: retentiond --config /etc/retentiond/retentiond.toml daemon")
+@click.option("--audit-only", is_flag=True, help="Look on schedule and destroy nothing, anywhere.")
+@click.option("--once", is_flag=True, help="One round at once, and no more: for a timer.")
+@click.pass_context
+def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
+    """Sweep by the schedule of the configuration, for years.
+
+    Stays in the foreground. SIGTERM ends it after the batch in hand. A changed configuration needs a
+    restart: SIGHUP is refused. What it does and found: retentiond status.
+    """
+    from retentiond.daemon import Daemon
+
+    current = session(ctx)
+    daemon = Daemon(_service(current, is_audit_only=audit_only), current.config.schedule)
+    code = daemon.once() if once else daemon.run()
+    if daemon.is_at_work:
+        _leave(code)
+    return code
+
+
+def _service(current: Session, *, is_audit_only: bool) -> Service:
+    from retentiond import alert
+    from retentiond.rounds import Service
+
+    @contextmanager
+    def opened() -> Iterator[tuple[Estate, Ledger | None]]:
+        if is_audit_only:
+            with current.estate_to_look_at() as both:
+                yield both
+        else:
+            with current.estate_with_ledger() as (estate, book):
+                yield estate, book
+
+    config = current.config
+    service = Service(
+        opened, config.ledger.directory, config.policy.zone, config.schedule.parallel, is_audit_only
+    )
+    return service if config.alert is None else replace(service, tell=partial(alert.tell, config.alert))
+
+
+def _leave(code: int) -> None:
+    """Ends the process as a power cut would: the batch in hand is not waited for any longer, its intent
+    stays open, and the next start settles it by looking."""
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,110 @@
+"""How the promise stands, remembered between sweeps in one small file that `status` reads beside the service.
+
+It holds aliases, folder labels, counts, codes and times: nothing of a correspondent, and no key is
+needed to read it. What cannot be understood is read as if it were not there; the next sweep writes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from retentiond.core.promises import Concern
+from retentiond.files import write_private
+
+FILE: Final = "status.json"
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The last time that the service looked. `kind` is sweep, audit or pause; `result` is done or a Worry."""
+
+    kind: str
+    started: datetime
+    ended: datetime
+    result: str
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One target after the last look at it."""
+
+    target: str
+    due: int
+    held: int
+    review: int
+    is_armed: bool
+    looked: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`finished` is when a sweep last came to its end; `cleared` are grave concerns that are gone and were
+    told, for the all-clear. Times are aware."""
+
+    round: Round | None = None
+    finished: datetime | None = None
+    counts: tuple[Counts, ...] = ()
+    concerns: tuple[Concern, ...] = ()
+    cleared: tuple[Concern, ...] = ()
+    open_intents: int = 0
+    seal: str = ""
+
+    def succeeded_by(self, concerns: tuple[Concern, ...]) -> Condition:
+        """This with other concerns; of those that are gone, what had been told is to be cleared."""
+        keys = {each.key for each in concerns}
+        gone = (each for each in (*self.concerns, *self.cleared) if each.key not in keys and each.told)
+        unique = {each.key: each for each in gone}
+        return replace(self, concerns=concerns, cleared=tuple(unique.values()))
+
+
+def read(directory: Path) -> Condition:
+    """The condition that was last written; an empty one where there is none."""
+    try:
+        told = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        return _condition(told) if told["format"] == FORMAT else Condition()
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Condition()
+
+
+def write(directory: Path, condition: Condition) -> None:
+    """Replaces the file, whole or not at all. Raises OSError."""
+    text = json.dumps({"format": FORMAT, **asdict(condition)}, default=_plain, indent=1)
+    write_private(directory / FILE, text + "\n")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds")
+    raise TypeError(type(value).__name__)
+
+
+def _condition(told: dict[str, Any]) -> Condition:
+    return Condition(
+        round=_known(Round, told["round"], "started", "ended") if told["round"] else None,
+        finished=_moment(told["finished"]),
+        counts=tuple(_known(Counts, each, "looked") for each in told["counts"]),
+        concerns=tuple(_concern(each) for each in told["concerns"]),
+        cleared=tuple(_concern(each) for each in told["cleared"]),
+        open_intents=int(told["open_intents"]),
+        seal=str(told["seal"]),
+    )
+
+
+def _concern(told: dict[str, Any]) -> Concern:
+    found: Concern = _known(Concern, told | {"numbers": tuple(map(int, told["numbers"]))}, "since", "told")
+    return found
+
+
+def _known(make: Callable[..., Any], told: dict[str, Any], *times: str) -> Any:
+    return make(**told | {name: _moment(told[name]) for name in times})
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,296 @@
+"""The clock on the wall: when rounds are made, what signals ask for, and what systemd is told.
+
+Rounds are made one at a time by a thread of the scheduler; this thread only waits for signals and
+beats. The watchdog hears of a round's own progress, and of this thread only while nothing is at work:
+a round that is stuck is silent, and is ended.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from retentiond import notify
+from retentiond.condition import read as read_condition
+from retentiond.config import Schedule
+from retentiond.errors import AlreadyRunning, Exit, RetentionError
+from retentiond.locks import held, is_held
+from retentiond.logs import get_logger
+from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
+from retentiond.sweep import Progress
+
+_log = get_logger()
+
+SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+#: Seconds between two beats. Each looks at the clock on the wall, for a machine may have slept.
+BEAT: Final = 10.0
+#: A difference of the two clocks that is no drift any more.
+JUMP: Final = 60.0
+#: After so many seconds of work (sleep included) a round finishes its batch, and the next goes on.
+LONGEST: Final = 12 * 3600.0
+#: For how long the batch in hand is waited for when somebody asked to stop.
+GRACE: Final = 30.0
+#: A round that should have begun so long ago: the scheduler is dead, and the watchdog shall know.
+LATE: Final = timedelta(minutes=10)
+
+_ROUND: Final = "round"
+_WATCH: Final = "watch"
+#: No target can have this name: it begins with no letter.
+_LOCK: Final = "_daemon"
+
+
+def trigger(schedule: Schedule, *, has_jitter: bool = True) -> CronTrigger:
+    """The schedule in the scheduler's language, at wall-clock times of its zone."""
+    minute, hour, day, month, day_of_week = schedule.at.split()
+    return CronTrigger(
+        minute=minute,
+        hour=hour,
+        day=day,
+        month=month,
+        day_of_week=day_of_week,
+        timezone=schedule.zone,
+        jitter=schedule.jitter if has_jitter else None,
+    )
+
+
+def next_round(schedule: Schedule, after: datetime) -> datetime | None:
+    """The first scheduled time after a moment (UTC); a round begins up to the jitter later."""
+    found: datetime | None = trigger(schedule, has_jitter=False).get_next_fire_time(None, after)
+    return None if found is None else found.astimezone(UTC)
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a service has this state directory."""
+    return is_held(directory, _LOCK)
+
+
+def _boottime() -> float:
+    """Seconds on a clock that nobody sets and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _signal_within(seconds: float) -> int | None:
+    """The signal that came within so many seconds, or None."""
+    found = signal.sigtimedwait(SIGNALS, seconds)
+    return None if found is None else found.si_signo
+
+
+class Daemon:
+    """The service. `run` stays until it is asked to stop, or until something ends it for good."""
+
+    def __init__(
+        self,
+        service: Service,
+        schedule: Schedule,
+        *,
+        steady: Callable[[], float] = _boottime,
+        signal_within: Callable[[float], int | None] = _signal_within,
+    ) -> None:
+        self._service = service
+        self._schedule = schedule
+        self._steady = steady
+        self._signal_within = signal_within
+        self._drift = self._difference()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._is_stopping = False
+        self._ending: RetentionError | None = None
+        self._began = 0.0
+        self._scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={_ROUND: ThreadPoolExecutor(1), _WATCH: ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+
+    def run(self) -> int:
+        """Returns the exit code. Raises what no later round can mend (65), and AlreadyRunning."""
+        with self._alone():
+            try:
+                begin(self._service, self._progress())
+            except Stopped:
+                return Exit.DONE
+            _log.info("daemon.started", kind="audit" if self._service.is_audit_only else "sweep")
+            notify.tell(notify.READY)
+            try:
+                self.start()
+                self._wait()
+            finally:
+                self._stop()
+        if self._ending is not None:
+            raise self._ending
+        return Exit.DONE
+
+    def once(self) -> int:
+        """One round and no schedule. Returns 0 where it came to its end, whatever it found (`status` says
+        that), and 3 where it did not. Raises as `run` does."""
+        with self._alone():
+            try:
+                begin(self._service, self._progress())
+                found = make_round(self._service, self._progress())
+            except Stopped:
+                return Exit.DONE
+        return Exit.DONE if found.round is not None and found.round.result == "done" else Exit.STOPPED
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The service's own lock, and signals that wait until they are asked for."""
+        with self._service.open():
+            pass  # without a ledger there is nothing to serve: LedgerMissing comes before anything is made
+        self._service.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with held(self._service.directory, (_LOCK,), 5) as names, _signals_wait():
+            if not names:
+                raise AlreadyRunning
+            notify.tell(notify.more_time(600), notify.status("verifying the ledger"))
+            yield
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a round is being made."""
+        return not self._idle.is_set()
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next round begins, jitter included (aware)."""
+        job = self._scheduler.get_job(_ROUND)
+        found: datetime | None = None if job is None else job.next_run_time
+        return found
+
+    def start(self) -> None:
+        """Makes the jobs. What was missed while the service was away is made up for at once, once."""
+        self._scheduler.add_listener(_told, EVENT_JOB_ERROR | EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_job(self._round, trigger(self._schedule), id=_ROUND, executor=_ROUND)
+        self._scheduler.add_job(
+            watch, IntervalTrigger(hours=1, timezone=UTC), args=(self._service,), id=_WATCH, executor=_WATCH
+        )
+        self._scheduler.start()
+        now = self._service.clock()
+        finished = read_condition(self._service.directory).finished
+        missed = None if finished is None else next_round(self._schedule, finished)
+        if missed is not None and missed <= now:
+            self._scheduler.modify_job(_ROUND, next_run_time=now)
+        self._say_when()
+
+    def beat(self) -> None:
+        """Looks at both clocks. A machine that slept is late, and what it missed is made up for; a clock
+        that was set back would leave the next round as far ahead as it was wrong."""
+        difference = self._difference()
+        jumped, self._drift = difference - self._drift, difference
+        if abs(jumped) > JUMP:
+            _log.warning("clock.jumped", seconds=int(jumped))
+        if jumped < -JUMP:
+            self._scheduler.reschedule_job(_ROUND, trigger=trigger(self._schedule))
+            self._scheduler.reschedule_job(_WATCH, trigger=IntervalTrigger(hours=1, timezone=UTC))
+            self._say_when()
+        self._scheduler.wakeup()
+        if not self.is_at_work and not self._is_late():
+            notify.tell(notify.ALIVE)
+
+    def _wait(self) -> None:
+        while self._ending is None:
+            self.beat()
+            match self._signal_within(BEAT):
+                case signal.SIGHUP:
+                    _log.warning("reload.refused")
+                case signal.SIGTERM | signal.SIGINT:
+                    return
+
+    def _stop(self) -> None:
+        """Nothing new begins; the batch in hand is finished and entered."""
+        self._is_stopping = True
+        notify.tell(notify.STOPPING, notify.status("finishing the batch in hand"))
+        self._scheduler.remove_all_jobs()
+        deadline = self._steady() + GRACE
+        while not self._idle.wait(1.0) and self._steady() < deadline:
+            notify.tell(notify.more_time(30))
+        self._scheduler.shutdown(wait=False)
+        if self.is_at_work:
+            _log.warning("batch.abandoned")
+        _log.info("daemon.stopped")
+
+    # ── a round, in the scheduler's thread ───────────────────────────────────────────────────────
+
+    def _round(self) -> None:
+        self._began = self._steady()
+        self._idle.clear()
+        notify.tell(notify.ALIVE, notify.status("a sweep begins"))
+        try:
+            make_round(self._service, self._progress())
+        except Stopped:
+            return
+        except RetentionError as error:
+            if not is_final(error):
+                raise
+            self._ending = error
+        finally:
+            self._idle.set()
+            self._say_when()
+
+    def _progress(self) -> Progress:
+        return Progress(self._looked, self._done, self._should_stop)
+
+    def _looked(self, target: str) -> None:
+        if self._is_asked_to_stop():
+            raise Stopped
+        notify.tell(notify.ALIVE, notify.status(f"looking at {target}"))
+
+    def _done(self, target: str, count: int) -> None:
+        notify.tell(notify.ALIVE, notify.status(f"{target}: a batch of {count} is done"))
+
+    def _should_stop(self) -> bool:
+        return self._is_asked_to_stop() or (self.is_at_work and self._steady() - self._began > LONGEST)
+
+    def _is_asked_to_stop(self) -> bool:
+        """Also before this thread has taken the signal, while it verifies or settles."""
+        return self._is_stopping or bool({signal.SIGTERM, signal.SIGINT} & signal.sigpending())
+
+    # ── clocks ───────────────────────────────────────────────────────────────────────────────────
+
+    def _difference(self) -> float:
+        return self._service.clock().timestamp() - self._steady()
+
+    def _is_late(self) -> bool:
+        due = self.next_at
+        return due is not None and self._service.clock() - due > LATE
+
+    def _say_when(self) -> None:
+        if self._is_stopping:
+            return
+        due = self.next_at
+        if due is not None:
+            _log.info("round.scheduled", next_at=due)
+            notify.tell(
+                notify.status(f"idle; next round {due.astimezone(self._schedule.zone):%Y-%m-%d %H:%M %Z}")
+            )
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Signals wait until they are asked for; threads that are begun within have no part in them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _told(event: JobEvent) -> None:
+    """What the scheduler tells of a job: its own words go no further."""
+    error = getattr(event, "exception", None)
+    if isinstance(error, BaseException):
+        _log.error("crash.caught", error=error)
+    else:
+        _log.warning("round.skipped")

@@ -1,0 +1,279 @@
+"""One round of the service: a sweep, or a look where it audits only or is paused. Then how the promise
+stands is written down, whatever came of the round: also a fault of our own is a concern, and no silence.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from zoneinfo import ZoneInfo
+
+from retentiond import condition as conditions
+from retentiond import pause as pauses
+from retentiond.condition import Condition, Counts, Round
+from retentiond.core.chain import HOUSE, Break
+from retentiond.core.findings import Finding
+from retentiond.core.model import Hold, Result, Review
+from retentiond.core.plan import Plan
+from retentiond.core.promises import (
+    Concern,
+    Worry,
+    no_sweep,
+    of_findings,
+    overdue,
+    remembered,
+    without_unarmed,
+)
+from retentiond.crew import Crew, SideBySide
+from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, RetentionError, StrayLost
+from retentiond.logs import get_logger
+from retentiond.sweep import Progress, audit, house_seal, recover, standings_of, sweep
+from retentiond.targets import Estate
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
+
+_log = get_logger()
+
+#: Opens configuration and ledger anew for each round; without a ledger (None) it can only be looked.
+Opened: TypeAlias = AbstractContextManager[tuple[Estate, "Ledger | None"]]
+
+#: What the round itself can find wrong; each round finds it anew or not at all.
+_OF_A_ROUND = (Worry.CLOCK, Worry.CRASHED, Worry.LEDGER, Worry.STRAY_LOST, Worry.STOPPED)
+_BETWEEN_ROUNDS = (Worry.PAUSED, Worry.NO_SWEEP)
+
+
+class Stopped(Exception):
+    """Somebody asked to stop. What was begun is finished and entered; the rest is the next sweep's."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a round works with. `directory` holds locks, switch and condition; `tell` tells people what
+    they must know, and returns the condition with that noted; `turn` keeps two writers apart."""
+
+    open: Callable[[], Opened]
+    directory: Path
+    zone: ZoneInfo
+    parallel: int = 4
+    is_audit_only: bool = False
+    tell: Callable[[Condition, datetime], Condition] = lambda condition, now: condition
+    clock: Callable[[], datetime] = _now
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def crew(self, estate: Estate) -> Crew:
+        return SideBySide({target.name: target.server for target in estate.targets}, self.parallel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a round that came to its end leaves behind."""
+
+    concerns: tuple[Concern, ...]
+    counts: tuple[Counts, ...]
+    open_intents: int
+    seal: str
+    done: int = 0
+
+
+def begin(service: Service, progress: Progress) -> None:
+    """Before the first round: the whole ledger is verified, then what was interrupted is settled by looking.
+
+    Raises LedgerDamaged, LedgerMissing and StrayLost, which end the service. A clock in doubt or a
+    mailbox that does not answer leaves the intents open, for the next round to settle.
+    """
+    try:
+        _begin(service, progress)
+    except RetentionError as error:
+        if is_final(error):
+            _note(service, error)
+        raise
+
+
+def _note(service: Service, error: RetentionError) -> None:
+    """What ends the service before its first round is written down and told as well."""
+    now = service.clock()
+    with service.turn:
+        before = conditions.read(service.directory)
+        _write(service, before, (*_lasting(before), _concern_of(error, now)), now)
+
+
+def _begin(service: Service, progress: Progress) -> None:
+    with service.open() as (estate, book):
+        if book is None:
+            return
+        try:
+            verified = book.verify()
+        except LedgerDamaged as error:
+            _log.error("ledger.damaged", chain=error.chain, entry=error.entry)
+            raise
+        _log.info("ledger.verified", entries=verified.entries, open=verified.open_intents)
+        if service.is_audit_only or not verified.open_intents:
+            return
+        try:
+            for outcome in recover(
+                estate, book, service.directory, service.clock(), progress=progress, crew=service.crew(estate)
+            ):
+                _log.info("intent.settled", target=outcome.place.target, count=len(outcome.keys))
+        except ClockDoubted:
+            pass  # it is in the log, and the round says it again
+
+
+def make_round(service: Service, progress: Progress) -> Condition:
+    """One round; returns the condition that it wrote.
+
+    Raises Stopped, after which the condition is as it was before, and what ends the service: StrayLost,
+    and LedgerDamaged but for a ledger that is merely busy.
+    """
+    started = service.clock()
+    kind = _kind(service, started)
+    _log.info("round.started", kind=kind)
+    seen: _Seen | None = None
+    failure: RetentionError | Exception | None = None
+    try:
+        seen = _look_and_act(service, kind, started, progress)
+    except Stopped:
+        _log.info("round.stopped", kind=kind)
+        raise
+    except Exception as error:
+        if isinstance(error, RetentionError):
+            _log.error("round.failed", error=error)
+        else:
+            _log.error("crash.caught", error=error)
+        failure = error
+    ended = service.clock()
+    result = "done" if failure is None else _worry(failure).value
+    done = Round(kind, started, ended, result, seen.done if seen is not None else 0)
+    with service.turn:
+        after = replace(conditions.read(service.directory), round=done)
+        if seen is not None:
+            written = _write(service, _with_seen(after, seen, ended), seen.concerns, ended)
+        else:
+            written = _write(service, after, (*_lasting(after), _concern_of(failure, ended)), ended)
+    if failure is not None and is_final(failure):
+        raise failure
+    return written
+
+
+def watch(service: Service) -> Condition:
+    """Between rounds: is a pause too long, has no round ended any more? Tells what must be told."""
+    with service.turn:
+        before = conditions.read(service.directory)
+        kept = [each for each in before.concerns if each.cause not in _BETWEEN_ROUNDS]
+        return _write(service, before, kept, service.clock())
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether no later round can mend it: a person must look, and the service ends."""
+    if isinstance(error, LedgerDamaged):
+        return error.what != Break.BUSY
+    return isinstance(error, StrayLost | LedgerMissing)
+
+
+def _kind(service: Service, now: datetime) -> str:
+    if service.is_audit_only:
+        return "audit"
+    switch = pauses.read(service.directory)
+    return "pause" if switch is not None and not switch.is_over(now, service.zone) else "sweep"
+
+
+def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress) -> _Seen:
+    with service.open() as (estate, book):
+        crew = service.crew(estate)
+        if kind == "sweep" and book is not None:
+            report = sweep(estate, book, service.directory, now, progress=progress, crew=crew)
+            done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
+            seal = str(house_seal(report.seals))
+            return _seen(estate, book, report.second, report.findings, now, seal, done)
+        found = audit(estate, now, book=book, progress=progress, crew=crew)
+        return _seen(estate, book, found.plan, found.findings, now, "")
+
+
+def _seen(
+    estate: Estate,
+    book: Ledger | None,
+    plan: Plan,
+    findings: Sequence[Finding],
+    now: datetime,
+    seal: str,
+    done: int = 0,
+) -> _Seen:
+    periods = {target.name: target.period for target in estate.targets}
+    concerns = without_unarmed([*of_findings(findings, now), *overdue(plan, periods, estate.zone, now)])
+    standings = standings_of(estate, book)
+    counts = tuple(
+        Counts(
+            each.target,
+            each.due + each.astray,
+            each.count(Hold),
+            each.count(Review),
+            standings[each.target].is_armed,
+            now,
+        )
+        for each in plan.targets
+    )
+    return _Seen(tuple(concerns), counts, len(book.open_intents()) if book is not None else 0, seal, done)
+
+
+def _with_seen(condition: Condition, seen: _Seen, now: datetime) -> Condition:
+    """A target that could not be looked at keeps the counts of the last look at it."""
+    looked = {each.target for each in seen.counts}
+    gaps = {each.target for each in seen.concerns} - looked
+    old = tuple(each for each in condition.counts if each.target in gaps)
+    return replace(
+        condition,
+        finished=now,
+        counts=tuple(sorted((*old, *seen.counts), key=lambda each: each.target)),
+        open_intents=seen.open_intents,
+        seal=seen.seal or condition.seal,
+    )
+
+
+def _write(service: Service, condition: Condition, found: Sequence[Concern], now: datetime) -> Condition:
+    """Writes the condition, tells what must be told, and writes what was told."""
+    concerns = remembered([*found, *_of_the_house(service, condition, now)], condition.concerns)
+    after = condition.succeeded_by(concerns)
+    conditions.write(service.directory, after)
+    told = service.tell(after, now)
+    if told != after:
+        conditions.write(service.directory, told)
+    return told
+
+
+def _of_the_house(service: Service, condition: Condition, now: datetime) -> list[Concern]:
+    found = (pauses.concern(service.directory, now, service.zone), no_sweep(condition.finished, now))
+    return [each for each in found if each is not None]
+
+
+def _lasting(before: Condition) -> list[Concern]:
+    """What was wrong before a round that saw nothing is wrong still, as far as anybody knows."""
+    not_now = (*_OF_A_ROUND, *_BETWEEN_ROUNDS)
+    return [each for each in before.concerns if each.cause not in not_now]
+
+
+def _worry(error: BaseException | None) -> Worry:
+    match error:
+        case ClockDoubted():
+            return Worry.CLOCK
+        case LedgerDamaged() | LedgerMissing():
+            return Worry.LEDGER
+        case StrayLost():
+            return Worry.STRAY_LOST
+        case RetentionError():
+            return Worry.STOPPED
+        case _:
+            return Worry.CRASHED
+
+
+def _concern_of(error: BaseException | None, now: datetime) -> Concern:
+    count = error.count if isinstance(error, StrayLost) else 0
+    return Concern(HOUSE, _worry(error), now, count, detail=type(error).__name__)

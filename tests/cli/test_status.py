@@ -1,0 +1,150 @@
+"""How the promise stands is told beside the service; and a pause stops every hand that destroys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freezegun import freeze_time
+
+from retentiond import condition
+from retentiond import pause as pauses
+from retentiond.core.promises import Worry
+from retentiond.locks import held
+from retentiond.pause import Pause
+from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
+
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+
+
+def test_before_the_first_round_there_is_nothing_to_tell(office: Office) -> None:
+    office.run("status").is_done("not running", "Last round: none yet.", "No findings.")
+
+
+def test_an_unarmed_target_is_a_finding_until_it_is_armed(office: Office) -> None:
+    assert office.run("daemon", "--once").code == 0
+    told = office.run("status").has(1, HELPLINE, "not armed", f"arm {HELPLINE} --destroy {DUE}")
+    assert f"held {HELD}" in told.out
+    assert "Last round: sweep" in told.out
+    office.arm_all()
+    assert office.run("daemon", "--once").code == 0
+    told = office.run("status")
+    told.is_done("items done", "No findings.", "seal:house:", f"{HELPLINE}: due 0, held {HELD}")
+
+
+def test_the_document_says_the_same(office: Office) -> None:
+    assert office.run("daemon", "--once").code == 0
+    document = office.run("status", "--json").document
+    assert document["last"]["kind"] == "sweep"
+    assert document["last"]["result"] == "done"
+    assert (document["held"], document["open_intents"], document["exit_code"]) == (HELD, 0, 1)
+    assert document["blocked"] == [ADVISOR, HELPLINE]
+    assert {each["cause"] for each in document["findings"]} == {"unarmed"}
+    assert not any(each["is_grave"] for each in document["findings"]), "arming has seven days"
+    assert document["seal"].startswith("seal:house:")
+
+
+def test_it_sees_whether_the_service_runs_and_waits_for_nothing(office: Office) -> None:
+    with held(office.state, ("_daemon",)):
+        document = office.run("status", "--json").document
+        assert document["is_running"]
+        assert document["next"] > datetime.now(UTC).isoformat()
+        office.run("daemon", "--once").has(75, "runs already")
+    assert office.run("status", "--json").document["is_running"] is False
+
+
+def test_asking_makes_no_file(office: Office) -> None:
+    before = sorted(path.name for path in office.state.iterdir())
+    office.run("status")
+    assert sorted(path.name for path in office.state.iterdir()) == before
+
+
+def test_silence_for_more_than_two_days_is_a_finding(office: Office) -> None:
+    office.arm_all()
+    assert office.run("daemon", "--once").code == 0
+    office.run("status").is_done()
+    with freeze_time(datetime.now(UTC) + timedelta(hours=49), tick=True, real_asyncio=True):
+        office.run("status").has(1, "house", "no sweep has come to its end for 2 days", "systemctl")
+
+
+def test_a_clock_in_doubt_is_told_and_what_was_wrong_before_stays_told(office: Office) -> None:
+    assert office.run("daemon", "--once").code == 0
+    with freeze_time(datetime.now(UTC) - timedelta(hours=1), tick=True, real_asyncio=True):
+        assert office.run("daemon", "--once").code == 3
+        told = office.run("status").has(1, "house", "clock is in doubt", "timedatectl")
+        assert HELPLINE in told.err
+
+
+@pytest.mark.parametrize("command", [("sweep",), ("daemon", "--once")])
+def test_while_paused_nothing_is_destroyed(office: Office, command: tuple[str, ...]) -> None:
+    office.arm_all()
+    office.run("pause", "--until", TOMORROW, "--reason", "mailboxes are being moved").is_done(TOMORROW)
+    with office.untouched():
+        told = office.run(*command)
+    assert told.code == (3 if command == ("sweep",) else 0)
+    office.run("status").has(1, "house", "paused until", "retentiond resume")
+    office.run("resume").is_done("The pause is over.")
+    office.run("resume").is_done("There was no pause.")
+    assert office.run("sweep").code == 0
+    assert '"event": "paused"' in office.run("ledger", "show").out
+    assert '"event": "resumed"' in office.run("ledger", "show").out
+
+
+def test_a_reviewed_plan_waits_for_the_end_of_a_pause(office: Office) -> None:
+    office.arm_all()
+    plan = office.directory / "plan.json"
+    office.papers.append(plan)
+    office.run("audit", "--save", str(plan)).is_done()
+    office.run("pause", "--until", TOMORROW, "--reason", "the manager asked").is_done()
+    with office.untouched():
+        office.run("purge", str(plan)).has(3, "paused until", "the manager asked", "retentiond resume")
+    office.run("resume").is_done()
+    assert office.run("purge", str(plan)).code == 0
+
+
+def test_a_pause_ends_with_its_day_in_the_policys_zone(office: Office) -> None:
+    office.run("pause", "--until", TOMORROW, "--reason", "holidays").is_done()
+    with freeze_time(datetime.now(UTC) + timedelta(days=2), tick=True, real_asyncio=True):
+        office.run("status").is_done("No findings.")
+
+
+def test_a_pause_is_loud_after_seven_days(office: Office) -> None:
+    now = datetime.now(UTC)
+    until = now.date() + timedelta(days=30)
+    pauses.begin(office.state, Pause(now - timedelta(days=6), until, "a reason", "uid 0"))
+    pauses.begin(office.state, Pause(now, until + timedelta(days=1), "another", "uid 0"))
+    assert office.run("daemon", "--once").code == 0
+    [paused] = [each for each in condition.read(office.state).concerns if each.cause == Worry.PAUSED]
+    assert not paused.is_grave(now)
+    assert paused.is_grave(now + timedelta(days=1, minutes=1)), "a prolonged pause is one pause"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--until", TOMORROW), "--reason"),
+        (("--reason", "holidays"), "--until"),
+        (("--until", "2020-01-01", "--reason", "holidays"), "this day is over"),
+        (("--until", TOMORROW, "--reason", "ask jo@post.example"), "nobody's name or address"),
+        (("--until", TOMORROW, "--reason", ""), "3 to 80"),
+    ],
+)
+def test_a_pause_has_an_end_and_a_reason(office: Office, words: tuple[str, ...], sentence: str) -> None:
+    office.run("pause", *words).has(2, sentence)
+    assert pauses.read(office.state) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"since": 1}', "null", "\x00"])
+def test_a_switch_that_cannot_be_understood_is_a_pause(office: Office, text: str) -> None:
+    office.arm_all()
+    (office.state / pauses.FILE).write_text(text)
+    with office.untouched():
+        office.run("sweep").has(3, "paused until")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", '{"format": 2}', '{"format": 1, "round": 7}'])
+def test_a_condition_that_cannot_be_understood_is_written_anew(office: Office, text: str) -> None:
+    (office.state / condition.FILE).write_text(text)
+    office.run("status").is_done("none yet")
+    assert office.run("daemon", "--once").code == 0
+    assert "Last round: sweep" in office.run("status").out
