@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retentiond.cli.screen import progress, show_findings, show_plan
-from retentiond.cli.session import Session, now, say, session
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
 from retentiond.report.tables import as_csv, as_json
 from retentiond.sweep import Audit, audit
@@ -58,7 +58,8 @@ def command(
     if save and not as_document and not as_lines:
         say(current, f"Saved as {save}: review it, then within a day: retentiond purge {save}")
     if as_document:
-        click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=_standing(found)))
+        more = _standing(found) | {"elsewhere": told_elsewhere(current)}
+        click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=more))
     elif as_lines:
         click.echo(as_csv(found.plan), nl=False)
     else:
@@ -74,6 +75,7 @@ def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | Non
     show_findings(found.findings)
     say(current, _totals(found))
     say(current, "This was an audit: nothing was changed.")
+    say_elsewhere(current)
 
 
 def _totals(found: Audit) -> str:

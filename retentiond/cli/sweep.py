@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, session, witness
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, witness
 from retentiond.core.model import Result
 from retentiond.report.tables import as_json
 from retentiond.report.words import items
@@ -51,7 +51,11 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     if not current.is_passing:
         witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
     if as_document:
-        more = {"seals": [str(seal) for seal in report.seals], "armed_itself": sorted(report.armed)}
+        more = {
+            "seals": [str(seal) for seal in report.seals],
+            "armed_itself": sorted(report.armed),
+            "elsewhere": told_elsewhere(current),
+        }
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
     if not current.quiet:
@@ -64,6 +68,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     show_findings(report.findings)
     say(current, _summary(report))
     say(current, f"Sealed: {house_seal(report.seals)}")
+    say_elsewhere(current)
 
 
 def _summary(report: Report) -> str:

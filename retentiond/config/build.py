@@ -16,6 +16,7 @@ from retentiond.config.settings import (
     AdvisorSettings,
     Auth,
     Config,
+    Elsewhere,
     ExchangeAccount,
     HelplineSettings,
     ImapAccount,
@@ -52,6 +53,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
+        elsewhere=tuple(Elsewhere(entry.what, Period.parse(entry.kept)) for entry in table.elsewhere),
     )
 
 

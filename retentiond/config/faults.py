@@ -19,6 +19,7 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "log": tables.LogTable,
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
+    "elsewhere": tables.ElsewhereTable,
     "roles": tables.RolesTable,
     "secret": tables.SecretTable,
     "key": tables.SecretTable,

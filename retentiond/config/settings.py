@@ -214,6 +214,15 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the administrator declares: another place keeps copies, and for so long. Out of reach, so it
+    is told in every report."""
+
+    what: str
+    kept: Period
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
 
@@ -233,6 +242,7 @@ class Config:
     accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
+    elsewhere: tuple[Elsewhere, ...]
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, in the order of the file."""

@@ -12,6 +12,7 @@ from retentiond.config.settings import (
     Account,
     AdvisorSettings,
     Config,
+    Elsewhere,
     ExchangeAccount,
     HelplineSettings,
     SecretReference,
@@ -55,6 +56,7 @@ def shown(config: Config) -> str:
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
+        *map(_elsewhere, config.elsewhere),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
 
@@ -128,6 +130,10 @@ def _advisor(advisor: AdvisorSettings) -> str:
         told=advisor.told,
         roles=advisor.roles,
     )
+
+
+def _elsewhere(place: Elsewhere) -> str:
+    return _table("[[elsewhere]]", what=place.what, kept=place.kept)
 
 
 def _table(header: str, **values: object) -> str:

@@ -204,3 +204,20 @@ def test_an_answer_from_the_advisors_own_address_comes_home_by_its_thread(helpli
     expected = Counter([helpline.seen(answer), helpline.seen(follow_up)])
     assert Counter(helpline.mail(helpline.line, Role.SENT)) == expected
     assert helpline.mail(helpline.ana, Role.SENT) == [helpline.seen(aside)]
+
+
+def test_what_else_keeps_copies_is_told_at_the_end_of_every_report(helpline: World) -> None:
+    """The administrator's own declaration, word for word, in text and in JSON."""
+    sentences = [
+        "Also kept elsewhere, outside our reach: nightly backup, for 30 days.",
+        "Also kept elsewhere, outside our reach: web-chat provider, for 1 month.",
+    ]
+    assert helpline.json("audit")["elsewhere"] == []
+    helpline.write_configuration(
+        '[[elsewhere]]\nwhat = "nightly backup"\nkept = "30 days"\n'
+        '[[elsewhere]]\nwhat = "web-chat provider"\nkept = "1 month"\n'
+    )
+    for command in ("audit", "sweep"):
+        assert helpline.run(command) == 0, helpline.complaints
+        assert helpline.printed[-1].splitlines()[-2:] == sentences
+        assert [each["sentence"] for each in helpline.json(command)["elsewhere"]] == sentences
