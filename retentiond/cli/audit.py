@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retentiond.cli.screen import progress, show_findings, show_plan
-from retentiond.cli.session import Session, now, say, session
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
@@ -60,7 +60,8 @@ def command(
     if save and not as_document and not as_lines:
         say(current, f"Saved as {save}: review it, then within a day: retentiond purge {save}")
     if as_document:
-        click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=_standing(found)))
+        more = _standing(found) | {"elsewhere": told_elsewhere(current)}
+        click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=more))
     elif as_lines:
         click.echo(as_csv(found.plan), nl=False)
     else:
@@ -78,6 +79,7 @@ def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | Non
     if paper := paper_sentence(found.plan):
         say(current, paper)
     say(current, "This was an audit: nothing was changed.")
+    say_elsewhere(current)
 
 
 def _totals(found: Audit) -> str:

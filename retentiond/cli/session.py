@@ -21,6 +21,7 @@ from retentiond.config import Config, find, load, read_secret_bytes
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
 from retentiond.mailbox.base import Marker
+from retentiond.report.words import elsewhere_sentence
 from retentiond.targets import Estate, estate_of
 
 if TYPE_CHECKING:
@@ -101,6 +102,24 @@ def witness(line: str) -> None:
     if not logs.is_journal(sys.stderr):
         syslog.openlog("retentiond", facility=syslog.LOG_DAEMON)
         syslog.syslog(syslog.LOG_NOTICE, line)
+
+
+def say_elsewhere(current: Session) -> None:
+    """The end of every report: what the administrator declared to keep copies too."""
+    for place in current.config.elsewhere:
+        say(current, elsewhere_sentence(place.what, place.kept))
+
+
+def told_elsewhere(current: Session) -> list[dict[str, str]]:
+    """The same for a JSON document: what, for how long, and the sentence."""
+    return [
+        {
+            "what": place.what,
+            "kept": str(place.kept),
+            "sentence": elsewhere_sentence(place.what, place.kept),
+        }
+        for place in current.config.elsewhere
+    ]
 
 
 def say(current: Session, text: str = "") -> None:

@@ -6,7 +6,7 @@ import click
 
 from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, session, witness
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, witness
 from retentiond.core.model import Result
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
@@ -55,7 +55,11 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     if not current.is_passing:
         witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
     if as_document:
-        more = {"seals": [str(seal) for seal in report.seals], "armed_itself": sorted(report.armed)}
+        more = {
+            "seals": [str(seal) for seal in report.seals],
+            "armed_itself": sorted(report.armed),
+            "elsewhere": told_elsewhere(current),
+        }
         more |= letters_document(report.plan)
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
@@ -71,6 +75,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     if paper := paper_sentence(report.plan):
         say(current, paper)
     say(current, f"Sealed: {house_seal(report.seals)}")
+    say_elsewhere(current)
 
 
 def _summary(report: Report) -> str:

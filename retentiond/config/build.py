@@ -17,6 +17,7 @@ from retentiond.config.settings import (
     AlertSettings,
     Auth,
     Config,
+    Elsewhere,
     ExchangeAccount,
     HelplineSettings,
     ImapAccount,
@@ -59,6 +60,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         schedule=_schedule(table, policy),
         alert=None if table.alert is None else _alert(table.alert),
         letters=tuple(map(_letters, table.letters)),
+        elsewhere=tuple(Elsewhere(entry.what, Period.parse(entry.kept)) for entry in table.elsewhere),
     )
 
 

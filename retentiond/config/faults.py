@@ -20,6 +20,7 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
+    "elsewhere": tables.ElsewhereTable,
     "roles": tables.RolesTable,
     "secret": tables.SecretTable,
     "key": tables.SecretTable,

@@ -268,6 +268,15 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the administrator declares: another place keeps copies, and for so long. Out of reach, so it
+    is told in every report."""
+
+    what: str
+    kept: Period
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
 
@@ -288,6 +297,7 @@ class Config:
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
     schedule: Schedule
+    elsewhere: tuple[Elsewhere, ...] = ()
     letters: tuple[LettersSettings, ...] = ()
     alert: AlertSettings | None = None
 

@@ -13,6 +13,7 @@ from retentiond.config.settings import (
     AdvisorSettings,
     AlertSettings,
     Config,
+    Elsewhere,
     ExchangeAccount,
     HelplineSettings,
     LettersSettings,
@@ -66,6 +67,7 @@ def shown(config: Config) -> str:
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
         *map(_letters, config.letters),
+        *map(_elsewhere, config.elsewhere),
     ]
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
 
@@ -172,6 +174,10 @@ def _letters(letters: LettersSettings) -> str:
         overwrite=letters.overwrite,
         mount=letters.mount,
     )
+
+
+def _elsewhere(place: Elsewhere) -> str:
+    return _table("[[elsewhere]]", what=place.what, kept=place.kept)
 
 
 def _table(header: str, **values: object) -> str:

@@ -334,6 +334,13 @@ class AdvisorTable(Table):
     roles: RolesTable = Field(default_factory=RolesTable, description="Before those of the account.")
 
 
+class ElsewhereTable(Table):
+    """Another place that keeps copies, out of retentiond's reach: every report tells of it."""
+
+    what: Text = Field(max_length=80, description="What keeps copies, without a person's name.")
+    kept: Keeping = Field(description="For how long it keeps them.")
+
+
 AccountTable: TypeAlias = Annotated[
     Annotated[ImapTable | ExchangeTable, Field(discriminator="kind")], BeforeValidator(_known_kind)
 ]
@@ -387,3 +394,6 @@ class ConfigTable(Table):
     helpline: list[HelplineTable] = Field(default_factory=list, description="Shared mailboxes.")
     advisor: list[AdvisorTable] = Field(default_factory=list, description="Personal mailboxes.")
     letters: list[LettersTable] = Field(default_factory=list, description="Folders of letters.")
+    elsewhere: list[ElsewhereTable] = Field(
+        default_factory=list, description="What else keeps copies, such as backups (you declare it)."
+    )

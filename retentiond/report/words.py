@@ -6,6 +6,7 @@ from datetime import date
 
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Notice, Reason, Result
+from retentiond.core.period import Period
 from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
@@ -145,6 +146,11 @@ def finding_sentence(finding: Finding) -> str:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"
             return f"{count} removed, and {kept}{_until(finding)}: not yet destroyed; {see}"
+
+
+def elsewhere_sentence(what: str, kept: Period) -> str:
+    """What the administrator declared of a place that keeps copies too."""
+    return f"Also kept elsewhere, outside our reach: {what}, for {kept}."
 
 
 def _until(finding: Finding) -> str:

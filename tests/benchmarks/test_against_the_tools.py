@@ -27,8 +27,8 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import Seed, stream
 from tests.servers.users import User
-from tests.stories.real_world import IDENTITY, Helpline, cutoff
-from tests.stories.test_imap_stories import reply
+from tests.stories.real_world import Helpline
+from tests.stories.world import IDENTITY, cutoff, reply
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 

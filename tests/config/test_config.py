@@ -20,6 +20,7 @@ import pytest
 from retentiond.config import (
     DEFAULT_PATH,
     Config,
+    Elsewhere,
     Login,
     Schedule,
     Source,
@@ -171,6 +172,15 @@ def test_an_account_of_one_mailbox_has_a_login_of_its_own(loaded: Loaded) -> Non
         "main"
     ]
     assert (account.login_name("help"), account.port, account.timeout) == ("login", 9930, 5)
+
+
+def test_what_else_keeps_copies_is_declared_place_by_place(loaded: Loaded) -> None:
+    places = (
+        '[[elsewhere]]\nwhat = "backup"\nkept = "30 days"\n[[elsewhere]]\nwhat = "chat"\nkept = "1 year"\n'
+    )
+    told = (Elsewhere("backup", Period(days=30)), Elsewhere("chat", Period(months=12)))
+    assert loaded(LEAST + places).elsewhere == told
+    assert loaded(LEAST).elsewhere == ()
 
 
 def test_targets_are_found_by_name(loaded: Loaded) -> None:

@@ -30,6 +30,18 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
     ),
     "a misspelt table": (LEAST + "[polcy]\n", [(11, "polcy", "not known here", "did you mean policy?")]),
     "a key like no other": (LEAST + "[log]\nzzz = 1\n", [(12, "log.zzz", "not known", "level, format")]),
+    "of a place with copies a key too many, a text too long, a day too few": (
+        LEAST + f'[[elsewhere]]\nwhat = "{"x" * 81}"\nkept = "0 days"\nwhere = "cellar"\n',
+        [
+            (12, "elsewhere.what", "", ""),
+            (13, "elsewhere.kept", "0 days is not a period", ""),
+            (14, "elsewhere.where", "not known here", ""),
+        ],
+    ),
+    "a place with copies for ever": (
+        LEAST + '[[elsewhere]]\nwhat = "journal"\n',
+        [(11, "elsewhere.kept", "", "")],
+    ),
     "a six-minute period": (
         LEAST + '[policy]\nperiod = "6 minutes"\n',
         [(12, "policy.period", "6 minutes is not a period", "6 months")],

@@ -19,9 +19,9 @@ import pytest
 
 from tests.servers.exchange import Exchange, faults
 from tests.servers.seed import letter
-from tests.stories.exchange_world import Office, State, reply
-from tests.stories.real_world import cutoff
+from tests.stories.exchange_world import Office, State, named_reply
 from tests.stories.test_kills import _killed_after
+from tests.stories.world import cutoff
 
 RECEIPT = b"Disposition-Notification-To: quixotrill@post.example\r\n"
 IMPERSONATION = 'access = "impersonation"'
@@ -62,7 +62,7 @@ class Scene:
 def scene(server: Exchange, directory: Path, name: str, many: int, account: str = "") -> Scene:
     """`many` strays among as many messages of the advisor's own; as many due at the helpline."""
     server.allow_impersonation(server.service.name)
-    office = Office(server, directory / name, account=account, name=name)
+    office = Office(server, directory / name, keys=account, name=name)
     edge = cutoff()
     sent, inbox = office.ana.folder("sentitems"), office.line.folder("inbox")
     home: Counter[State] = Counter()
@@ -70,9 +70,9 @@ def scene(server: Exchange, directory: Path, name: str, many: int, account: str 
         sent.add(letter(f"own{number}@relay.example", sender="Ana <ana@relay.example>"), edge)
     own = office.states(sent)
     for number in range(many - 2):
-        sent.add(reply(number), edge + timedelta(days=2, minutes=number), number % 4 == 0)
+        sent.add(named_reply(number), edge + timedelta(days=2, minutes=number), number % 4 == 0)
     for text in ("one answer\r\n", "another answer\r\n"):
-        sent.add(reply("same", body=text), edge + timedelta(days=3))
+        sent.add(named_reply("same", body=text), edge + timedelta(days=3))
     home = office.states(sent) - own
     for number in range(many // 2):
         inbox.add(letter(f"new{number}@post.example"), edge + timedelta(hours=30 + number), False)

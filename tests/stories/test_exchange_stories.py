@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from retentiond.mailbox.ews_content import likeness
-from tests.servers.exchange import Exchange, FolderHandle, Right, Seen
+from tests.servers.exchange import Exchange, FolderHandle, Seen
 from tests.servers.seed import letter, stream
-from tests.stories.exchange_world import Office, reply
-from tests.stories.real_world import LONDON, cutoff
+from tests.stories.exchange_world import Office, named_reply, state_of
+from tests.stories.world import LONDON, cutoff
 
 RECEIPT = b"Disposition-Notification-To: quixotrill@post.example\r\n"
 IMPERSONATION = 'access = "impersonation"'
@@ -98,7 +98,7 @@ def test_nobody_is_told_of_a_destruction(exchange: Exchange, tmp_path: Path) -> 
 def test_nothing_is_called_destroyed_before_it_is(exchange: Exchange, tmp_path: Path) -> None:
     """With single item recovery the server keeps what is removed: the sweep, the ledger and the audit
     say so, until the day on which the server itself lets go."""
-    office = Office(exchange, tmp_path, account='single_item_recovery = "14 days"')
+    office = Office(exchange, tmp_path, keys='single_item_recovery = "14 days"')
     office.line.recover_single_items(14)
     office.line.folder("inbox").fill(
         (letter(f"old{n}@post.example"), cutoff() - timedelta(days=3, minutes=n)) for n in range(5)
@@ -204,12 +204,12 @@ def come_home(exchange: Exchange, directory: Path, account: str, many: int) -> N
     """Strays move to the helpline's Sent with dates, read state, categories and attachments; a twin that
     Exchange copied there already is not doubled; the advisor's own mail is not touched."""
     exchange.allow_impersonation(exchange.service.name)
-    office = Office(exchange, directory, account=account)
+    office = Office(exchange, directory, keys=account)
     soon = cutoff() + timedelta(days=5)
     sent, home = office.ana.folder("sentitems"), office.line.folder("sentitems")
     for number in range(many):
         moment = soon + timedelta(minutes=number, microseconds=0)
-        content = reply(number, attachment=number % 3 == 0)
+        content = named_reply(number, attachment=number % 3 == 0)
         folder = office.ana.folder("deleteditems") if number % 5 == 0 else sent
         folder.add(
             content,
@@ -223,7 +223,7 @@ def come_home(exchange: Exchange, directory: Path, account: str, many: int) -> N
             home.add(content, moment + timedelta(seconds=2), True)
     own = office.states(sent) + office.states(office.ana.folder("deleteditems"))
     expected = Counter(
-        (likeness(item.content), item.received, item.sent, item.is_read, item.categories)
+        state_of(item)
         for folder in (sent, office.ana.folder("deleteditems"))
         for item in folder.items()
         if b"Message-ID: <reply" in item.content
@@ -249,11 +249,9 @@ def come_home(exchange: Exchange, directory: Path, account: str, many: int) -> N
 def test_an_advisors_folders_alone_are_enough(exchange: Exchange, tmp_path: Path) -> None:
     """The documented default: rights on Sent Items and Deleted Items, and on nothing else of an advisor's."""
     office = Office(exchange, tmp_path)
-    exchange.grant(exchange.service.name, office.ana.address, Right.NONE)
-    names = ("sentitems", "deleteditems")
-    exchange.grant(exchange.service.name, office.ana.address, Right.FULL, names)
-    office.ana.folder("sentitems").add(reply(1), cutoff() + timedelta(days=5))
-    office.ana.folder("inbox").add(reply(2), cutoff() + timedelta(days=5))
+    office.narrow()
+    office.ana.folder("sentitems").add(named_reply(1), cutoff() + timedelta(days=5))
+    office.ana.folder("inbox").add(named_reply(2), cutoff() + timedelta(days=5))
     assert office.counts()["ana"] == (0, 1)
     assert office.run("check", "--only", "ana") == 0, office.complaints
     office.arm()

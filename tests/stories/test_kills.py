@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from retentiond.cli import run
-from retentiond.ledger import Ledger
+from retentiond.core.model import Role
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import Seed, letter
-from tests.stories.real_world import Helpline, cutoff, seen
-from tests.stories.test_imap_stories import private, reply
+from tests.stories.real_world import Helpline
+from tests.stories.world import cutoff, private, reply
 
 #: A process that has everything imported and forks: the moment of the kill then falls into the sweep.
 _SPAWN = multiprocessing.get_context("forkserver")
@@ -45,13 +45,10 @@ class Scene:
     def check(self) -> None:
         """The end that an undisturbed sweep would have come to."""
         story = self.story
-        assert Counter(story.mail(story.line, "Sent")) == Counter(map(seen, self.strays))
-        assert Counter(story.mail(story.ana, "Sent")) == Counter(map(seen, self.own))
-        assert Counter(story.mail(story.line, "INBOX")) == Counter(map(seen, self.kept))
-        key = (story.directory / "state" / "ledger.key").read_bytes()
-        with Ledger.open(story.state, key) as book:
-            assert book.open_intents() == ()
-            book.verify()
+        assert Counter(story.mail(story.line, Role.SENT)) == Counter(map(story.seen, self.strays))
+        assert Counter(story.mail(story.ana, Role.SENT)) == Counter(map(story.seen, self.own))
+        assert Counter(story.mail(story.line, Role.INBOX)) == Counter(map(story.seen, self.kept))
+        story.check_book()
 
 
 def scene(factory: DovecotFactory, directory: Path, many: int) -> Scene:
@@ -68,8 +65,8 @@ def scene(factory: DovecotFactory, directory: Path, many: int) -> Scene:
         Seed(letter(f"new{n}@post.example"), edge + timedelta(hours=30 + n), ()) for n in range(many // 4)
     ]
     due = [Seed(letter(f"old{n}@post.example"), edge - timedelta(hours=30 + n), ()) for n in range(many // 2)]
-    story.seed(story.ana, "Sent", [each for pair in zip(strays, own, strict=True) for each in pair])
-    story.seed(story.line, "INBOX", kept + due)
+    story.seed(story.ana, Role.SENT, [each for pair in zip(strays, own, strict=True) for each in pair])
+    story.seed(story.line, Role.INBOX, kept + due)
     story.arm()
     return Scene(story, strays, own, kept)
 
