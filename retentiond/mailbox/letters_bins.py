@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
@@ -78,7 +78,7 @@ def _is_there(each: Bin, *, is_named: bool) -> bool:
         return stat.S_ISDIR(os.lstat(each.path).st_mode)
     except _NOTHING:
         if is_named:
-            os.stat(os.path.dirname(each.path))  # noqa: PTH120
+            Path(each.path).parent.stat()
         return False
 
 
