@@ -249,4 +249,7 @@ def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[O
                 outcome = Outcome(place, Result.GONE_ALREADY, gone, why="loss-accepted")
                 return _enter(intent, (outcome,), hands, is_recovered=True)
     result = Result.GONE_ALREADY if intent.phase is Phase.ADDING else Result.DONE
+    if result is Result.DONE and not standing.is_final:
+        # They may lie in a bin of this mailbox now, under other keys, and are judged anew there.
+        result = Result.REMOVED if intent.home else Result.CHANGED
     return _enter(intent, (Outcome(place, result, gone),), hands, is_recovered=True)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
 from retentiond.config import (
+    Account,
     AdvisorSettings,
     Config,
+    ExchangeAccount,
     HelplineSettings,
-    ImapAccount,
     LettersSettings,
     read_secret,
 )
@@ -23,6 +24,7 @@ from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
 from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
+from retentiond.mailbox.ews_patience import Patience
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -212,7 +214,7 @@ def _letters(config: Config, settings: LettersSettings, marker: Marker) -> Targe
 
 
 class _Doors:
-    """How mailboxes are opened: one secret an account, however many mailboxes it opens."""
+    """How mailboxes are opened: one secret an account, however many mailboxes it opens, and one patience."""
 
     def __init__(self, config: Config, marker: Marker) -> None:
         self._marker = marker
@@ -220,10 +222,22 @@ class _Doors:
             name: Secret(partial(read_secret, account.secret)) for name, account in config.accounts.items()
         }
 
-    def opener(self, account: ImapAccount, scope: Scope, mailbox: str) -> Callable[[], Mailbox]:
-        """Makes the target's mailbox, not yet connected, each time that it is called."""
+        self._patience = {
+            name: Patience(account.patience)
+            for name, account in config.accounts.items()
+            if isinstance(account, ExchangeAccount)
+        }
+
+    def opener(self, account: Account, scope: Scope, mailbox: str) -> Callable[[], Mailbox]:
+        """Makes the target's mailbox, not yet connected, each time that it is called. What speaks to its
+        kind of server is imported then."""
 
         def open_mailbox() -> Mailbox:
+            if isinstance(account, ExchangeAccount):
+                from retentiond.mailbox.ews import EwsMailbox
+
+                secret, patience = self._secrets[account.name], self._patience[account.name]
+                return EwsMailbox(account, scope, self._marker, mailbox, secret, patience)
             from retentiond.mailbox.imap import ImapMailbox
 
             return ImapMailbox(account, scope, self._marker, mailbox, self._secrets[account.name])
@@ -231,8 +245,10 @@ class _Doors:
         return open_mailbox
 
 
-def _where(account: ImapAccount, mailbox: str) -> list[str]:
+def _where(account: Account, mailbox: str) -> list[str]:
     """Which mailbox is opened: all that decides it, so that another one is never taken for the same."""
+    if isinstance(account, ExchangeAccount):
+        return [account.kind, account.endpoint.casefold(), mailbox.casefold()]
     login, prefix = account.login_name(mailbox), account.prefix(mailbox) or ""
     return [account.kind, account.host, str(account.port), mailbox, login, prefix]
 

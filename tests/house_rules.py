@@ -32,8 +32,16 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("config", "logs", "locks")),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers",)),
-    (3, ("mailbox.letters mailbox.letters_*",)),
-    (3, ("mailbox.memory", "mailbox.readonly", "mailbox.wire mailbox.imap mailbox.imap_*")),
+    (
+        3,
+        (
+            "mailbox.memory",
+            "mailbox.readonly",
+            "mailbox.wire mailbox.imap mailbox.imap_*",
+            "mailbox.ews mailbox.ews_*",
+            "mailbox.letters mailbox.letters_*",
+        ),
+    ),
     (4, ("refile",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets")),
     (5, ("sweep",)),
@@ -53,7 +61,7 @@ ONLY: dict[str, str] = {
     **dict.fromkeys(("freezegun", "hypothesis", "pytest"), ""),
     "apscheduler": "daemon",
     "cryptography": "ledger demo",
-    "exchangelib": "mailbox.ews",
+    **dict.fromkeys(("exchangelib", "requests", "oauthlib"), "mailbox.ews_line mailbox.ews_door"),
     "logging": "logs mailbox.wire",
     "traceback": "events",
 }

@@ -84,6 +84,9 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
     lines = [Line(target.name, "server", f"{abilities.server}, reached and logged in")]
     if not abilities.destroys_exactly:
         lines.append(Line(target.name, "abilities", WHYS["no-uidplus"], Exit.FINDINGS))
+    for note in abilities.notes:
+        code = Exit.FINDINGS if note == "too-many-rights" else Exit.DONE
+        lines.append(Line(target.name, "exchange", WHYS[note], code))
     carries = "in batches" if abilities.carries_in_batches else "one by one"
     age = "by age, exact to the second" if abilities.searches_by_age else "by date, with a margin"
     lines.append(Line(target.name, "abilities", f"carries replies {carries}; searches {age}"))

@@ -7,8 +7,12 @@ configuration is loaded, not when this package is.
 from retentiond.config.load import DEFAULT_PATH, VARIABLE, find, json_schema, load
 from retentiond.config.secrets import read_secret, read_secret_bytes, too_open
 from retentiond.config.settings import (
+    Access,
+    Account,
     AdvisorSettings,
+    Auth,
     Config,
+    ExchangeAccount,
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
@@ -26,8 +30,12 @@ from retentiond.config.show import example, shown
 __all__ = [
     "DEFAULT_PATH",
     "VARIABLE",
+    "Access",
+    "Account",
     "AdvisorSettings",
+    "Auth",
     "Config",
+    "ExchangeAccount",
     "HelplineSettings",
     "ImapAccount",
     "LedgerSettings",

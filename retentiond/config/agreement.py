@@ -5,9 +5,12 @@ hides none in another; what has the wrong type is somebody else's fault (`tables
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from retentiond.config import letters, words
 from retentiond.config.locate import Location, Trouble
@@ -16,6 +19,13 @@ from retentiond.core.period import Period
 Raw: TypeAlias = dict[str, Any]
 
 _STANDARD_PORTS = (143, 993)
+
+#: The keys with which an Exchange account proves who is there.
+_PROOFS = {
+    "user": 'such as user = "CHARITY\\\\retentiond"',
+    "client_id": "the application's own id",
+    "token_url": "where the application gets its token",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,10 @@ def troubles(data: Raw) -> Iterator[Trouble]:
             ("helpline",), "there is no helpline, so there is nothing to keep", "add a [[helpline]]"
         )
     for name, account in accounts.items():
-        yield from _login(("account", name), account)
+        if account.get("kind") == "exchange":
+            yield from _proof(("account", name), account)
+        else:
+            yield from _login(("account", name), account)
         yield from _one_place((*("account", name), "secret"), account.get("secret"))
     yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
     yield from _short_periods(_table(data, "policy"), helplines)
@@ -59,6 +72,9 @@ def troubles(data: Raw) -> Iterator[Trouble]:
     yield from letters.troubles(data)
     yield from _mailboxes_twice(targets, accounts)
     yield from _identities_twice(helplines)
+    for target in targets:
+        if accounts.get(target.text("account") or "", {}).get("kind") == "exchange":
+            yield from _on_exchange(target)
     for helpline in helplines:
         yield from _folders(helpline, accounts)
     for advisor in advisors:
@@ -93,6 +109,35 @@ def _login(location: Location, account: Raw) -> Iterator[Trouble]:
                 f'this means nothing with login = "{login}"',
                 f'it belongs to login = "{wanted}"',
             )
+
+
+def _proof(location: Location, account: Raw) -> Iterator[Trouble]:
+    """Each way of proving who is there has its own keys, and the others mean nothing with it."""
+    auth = account.get("auth", "ntlm")
+    needed = {"basic": ("user",), "ntlm": ("user",), "oauth": ("client_id", "token_url")}.get(str(auth), ())
+    for key in needed:
+        if key not in account:
+            yield Trouble((*location, key), f'auth = "{auth}" needs this key', _PROOFS[key])
+    for key in _PROOFS:
+        if key in account and key not in needed and auth in ("basic", "ntlm", "oauth", "kerberos"):
+            yield Trouble((*location, key), f'this means nothing with auth = "{auth}"', "leave it out")
+    if auth == "kerberos" and find_spec("requests_gssapi") is None:
+        way_on = 'pip install "exchangelib[kerberos]", or auth = "ntlm"'
+        yield Trouble((*location, "auth"), "Kerberos is not installed here", way_on)
+    if auth == "oauth" and account.get("access", "delegate") != "impersonation":
+        way_on = 'write access = "impersonation"'
+        yield Trouble((*location, "access"), "an application opens mailboxes by impersonation only", way_on)
+
+
+def _on_exchange(target: _Target) -> Iterator[Trouble]:
+    """What means something else, or nothing, on Exchange."""
+    mailbox = target.text("mailbox")
+    if mailbox is not None and "@" not in mailbox:
+        way_on = "its primary address, such as helpline@charity.example"
+        yield Trouble((*target.location, "mailbox"), "on Exchange a mailbox is called by its address", way_on)
+    if "hold_keyword" in target.table:
+        way_on = "hold_category, in the account"
+        yield Trouble((*target.location, "hold_keyword"), "Exchange knows categories, not keywords", way_on)
 
 
 def _one_place(location: Location, secret: Any) -> Iterator[Trouble]:
@@ -161,7 +206,8 @@ def _mailboxes_twice(targets: list[_Target], accounts: dict[str, Raw]) -> Iterat
         if account not in accounts or mailbox is None:
             continue
         table = accounts[account]
-        is_one_mailbox = table.get("login", "direct") == "direct" and isinstance(table.get("user"), str)
+        is_direct = table.get("kind") != "exchange" and table.get("login", "direct") == "direct"
+        is_one_mailbox = is_direct and isinstance(table.get("user"), str)
         opened = table["user"] if is_one_mailbox else mailbox
         reached = (*_server(account, table), opened.strip().casefold())
         first = seen.setdefault(reached, target)
@@ -182,6 +228,9 @@ def _mailboxes_twice(targets: list[_Target], accounts: dict[str, Raw]) -> Iterat
 
 def _server(account: str, table: Raw) -> tuple[object, ...]:
     """One server by whichever account; its two standard ports lead to the same mailboxes."""
+    if isinstance(table.get("endpoint"), str):
+        with suppress(ValueError):
+            return (urlsplit(table["endpoint"]).hostname, 0)
     name, port = table.get("host"), table.get("port")
     if not isinstance(name, str):
         return (None, account)

@@ -11,8 +11,12 @@ from zoneinfo import ZoneInfo
 
 from retentiond.config import tables
 from retentiond.config.settings import (
+    Access,
+    Account,
     AdvisorSettings,
+    Auth,
     Config,
+    ExchangeAccount,
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
@@ -70,7 +74,32 @@ def _reference(owner: str, table: tables.SecretTable) -> SecretReference:
     return SecretReference(owner, source, place)
 
 
-def _account(name: str, table: tables.ImapTable) -> ImapAccount:
+def _account(name: str, table: tables.ImapTable | tables.ExchangeTable) -> Account:
+    return _imap(name, table) if isinstance(table, tables.ImapTable) else _exchange(name, table)
+
+
+def _exchange(name: str, table: tables.ExchangeTable) -> ExchangeAccount:
+    keeps = table.single_item_recovery
+    return ExchangeAccount(
+        name=name,
+        endpoint=table.endpoint,
+        ca_file=Path(table.ca_file) if table.ca_file else None,
+        auth=Auth(table.auth),
+        user=table.user or "",
+        client_id=table.client_id or "",
+        token_url=table.token_url or "",
+        secret=_reference(name, table.secret),
+        access=Access(table.access),
+        timeout=table.timeout,
+        patience=table.patience,
+        has_recoverable_items=table.recoverable_items,
+        looks_in_archive=table.archive == "auto",
+        single_item_recovery=Period.parse(keeps) if keeps else None,
+        hold_category=table.hold_category,
+    )
+
+
+def _imap(name: str, table: tables.ImapTable) -> ImapAccount:
     tls = Tls(table.tls)
     return ImapAccount(
         name=name,
@@ -89,12 +118,17 @@ def _account(name: str, table: tables.ImapTable) -> ImapAccount:
     )
 
 
-def _roles(table: tables.RolesTable, account: ImapAccount | None = None) -> Mapping[Role, str]:
+def _roles(table: tables.RolesTable, account: Account | None = None) -> Mapping[Role, str]:
     own = {Role(role): str(name) for role, name in table if name is not None}
     return MappingProxyType({**(account.roles if account else {}), **own})
 
 
-def _helpline(table: tables.HelplineTable, policy: Policy, account: ImapAccount) -> HelplineSettings:
+def _sign(keyword: str, account: Account) -> str:
+    """By what an item is held: a keyword over IMAP, the account's category on Exchange."""
+    return account.hold_category if isinstance(account, ExchangeAccount) else keyword
+
+
+def _helpline(table: tables.HelplineTable, policy: Policy, account: Account) -> HelplineSettings:
     return HelplineSettings(
         name=table.name,
         account=table.account,
@@ -103,19 +137,19 @@ def _helpline(table: tables.HelplineTable, policy: Policy, account: ImapAccount)
         period=Period.parse(table.period) if table.period else policy.period,
         leave_out=frozenset(table.leave_out),
         named_folders=frozenset(table.named_folders),
-        hold_keyword=table.hold_keyword,
+        hold_keyword=_sign(table.hold_keyword, account),
         hold_folder=table.hold_folder,
         roles=_roles(table.roles, account),
     )
 
 
-def _advisor(table: tables.AdvisorTable, account: ImapAccount) -> AdvisorSettings:
+def _advisor(table: tables.AdvisorTable, account: Account) -> AdvisorSettings:
     return AdvisorSettings(
         name=table.name,
         account=table.account,
         mailbox=table.mailbox,
         folders=tuple(table.folders),
-        hold_keyword=table.hold_keyword,
+        hold_keyword=_sign(table.hold_keyword, account),
         roles=_roles(table.roles, account),
         told=table.told,
     )

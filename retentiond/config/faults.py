@@ -17,7 +17,6 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "ledger": tables.LedgerTable,
     "limits": tables.LimitsTable,
     "log": tables.LogTable,
-    "account": tables.ImapTable,
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
@@ -27,7 +26,10 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
 }
 
 #: What one would write, for keys that may be missing.
+_KINDS: Final[dict[str, type[tables.Table]]] = {"imap": tables.ImapTable, "exchange": tables.ExchangeTable}
+
 _EXAMPLES: Final = {
+    "endpoint": 'such as endpoint = "https://mail.charity.example/EWS/Exchange.asmx"',
     "host": 'such as host = "mail.charity.example"',
     "secret": 'such as secret = { credential = "imap" }',
     "name": 'such as name = "helpline-1"',
@@ -69,6 +71,10 @@ def troubles(error: ValidationError) -> list[Trouble]:
 
 def _trouble(detail: ErrorDetails) -> Trouble:
     location: Location = tuple(part for part in detail["loc"] if part != "[key]")
+    # Of an account pydantic says the kind too, after its name.
+    kinded = location[0:1] == ("account",) and len(location) > 2 and str(location[2]) in _KINDS
+    account = _KINDS[str(location[2])] if kinded else tables.ImapTable
+    location = (*location[:2], *location[3:]) if kinded else location
     context: dict[str, Any] = detail.get("ctx", {})
     match detail["type"]:
         case "not_accepted":
@@ -77,14 +83,16 @@ def _trouble(detail: ErrorDetails) -> Trouble:
         case "missing":
             return Trouble(location, "this key is missing", _EXAMPLES.get(str(location[-1]), ""))
         case "extra_forbidden":
-            return _unknown(location)
+            return _unknown(location, account)
         case "literal_error":
             return _not_one_of(location, context["expected"])
         case "greater_than_equal":
             return Trouble(location, f"this is below {context['ge']}")
         case "less_than_equal":
             return Trouble(location, f"this is above {context['le']}")
-        case "model_type" | "dict_type" | "list_type" if trouble := _not_a_table(location, detail["input"]):
+        case "model_type" | "model_attributes_type" | "dict_type" | "list_type" if trouble := _not_a_table(
+            location, detail["input"]
+        ):
             return trouble
         case kind:
             return Trouble(location, *_WANTED.get(kind, ("this value is not accepted", "")))
@@ -119,21 +127,23 @@ def _not_a_table(location: Location, value: Any) -> Trouble | None:
             return None
 
 
-def _unknown(location: Location) -> Trouble:
+def _unknown(location: Location, account: type[tables.Table]) -> Trouble:
     key = str(location[-1])
     if _PASSWORD.fullmatch(key):
         return Trouble(location, *_SECRET_ITSELF)
     if _LOOSENING.fullmatch(key):
         return Trouble(location, *_NO_SWITCH)
-    known = list(_table_at(location[:-1]).model_fields)
+    known = list(_table_at(location[:-1], account).model_fields)
     if near := get_close_matches(key.lower(), known, 1):
         return Trouble(location, "this key is not known here", f"did you mean {near[0]}?")
     return Trouble(location, "this key is not known here", f"known are: {', '.join(known)}")
 
 
-def _table_at(location: Location) -> type[tables.Table]:
-    """The table whose keys stand at `location`. An account's own name says nothing about its table."""
+def _table_at(location: Location, account: type[tables.Table]) -> type[tables.Table]:
+    """The table whose keys stand at `location`; that of an account depends on its kind."""
     names = [part for part in location if isinstance(part, str)]
     if names[:1] == ["account"]:
         del names[1:2]
+    if names == ["account"]:
+        return account
     return _TABLES[names[-1]] if names else tables.ConfigTable

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from retentiond.core.model import Kind, Limits, Role
@@ -94,6 +96,65 @@ class ImapAccount:
     def prefix(self, mailbox: str) -> str | None:
         """The folder below which `mailbox` lies (login "shared"); None where it is the login's own."""
         return None if self.shared_prefix is None else self.shared_prefix.replace("{mailbox}", mailbox)
+
+
+class Auth(StrEnum):
+    """How an Exchange server learns who is there."""
+
+    BASIC = "basic"
+    NTLM = "ntlm"
+    KERBEROS = "kerberos"
+    OAUTH = "oauth"
+
+
+class Access(StrEnum):
+    """By which right an Exchange account opens mailboxes."""
+
+    DELEGATE = "delegate"
+    IMPERSONATION = "impersonation"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeAccount:
+    """How to reach an Exchange Server by EWS. `timeout` and `patience` are in seconds.
+
+    `user` is who signs in (basic, NTLM); `client_id` and `token_url` say where an application gets its
+    token (OAuth). `single_item_recovery` is what the operator declares: so long the server keeps what
+    was removed. `hold_category` is the category by which Outlook holds an item or its conversation.
+    """
+
+    name: str
+    endpoint: str
+    ca_file: Path | None
+    auth: Auth
+    user: str
+    client_id: str
+    token_url: str
+    secret: SecretReference
+    access: Access
+    timeout: int
+    patience: int
+    has_recoverable_items: bool
+    looks_in_archive: bool
+    single_item_recovery: Period | None
+    hold_category: str
+
+    kind: ClassVar[str] = "exchange"
+    #: Roles are told by the server, and what it keeps is seen or declared as single item recovery.
+    roles: ClassVar[Mapping[Role, str]] = MappingProxyType({})
+    server_keeps: ClassVar[Period | None] = None
+
+    @property
+    def host(self) -> str:
+        """The server's name, as the endpoint has it."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    @property
+    def is_impersonating(self) -> bool:
+        return self.access is Access.IMPERSONATION
+
+
+Account: TypeAlias = ImapAccount | ExchangeAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +252,7 @@ class Config:
     ledger: LedgerSettings
     limits: Limits
     log: LogSettings
-    accounts: Mapping[str, ImapAccount]
+    accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]
     advisors: tuple[AdvisorSettings, ...]
     letters: tuple[LettersSettings, ...] = ()
@@ -209,6 +270,6 @@ class Config:
                 return target
         raise UnknownTarget(name, tuple(target.name for target in self.targets()))
 
-    def account_of(self, target: HelplineSettings | AdvisorSettings) -> ImapAccount:
+    def account_of(self, target: HelplineSettings | AdvisorSettings) -> Account:
         """The account through which `target` is reached."""
         return self.accounts[target.account]

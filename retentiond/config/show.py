@@ -9,10 +9,11 @@ from enum import Enum
 from pathlib import Path
 
 from retentiond.config.settings import (
+    Account,
     AdvisorSettings,
     Config,
+    ExchangeAccount,
     HelplineSettings,
-    ImapAccount,
     LettersSettings,
     SecretReference,
 )
@@ -60,7 +61,9 @@ def shown(config: Config) -> str:
     return f"# {config.path}\n\n" + "\n\n".join(tables) + "\n"
 
 
-def _account(account: ImapAccount) -> str:
+def _account(account: Account) -> str:
+    if isinstance(account, ExchangeAccount):
+        return _exchange(account)
     return _table(
         f"[account.{account.name}]",
         kind=account.kind,
@@ -76,6 +79,27 @@ def _account(account: ImapAccount) -> str:
         timeout=f"{account.timeout} seconds",
         server_keeps=account.server_keeps,
         roles=account.roles,
+    )
+
+
+def _exchange(account: ExchangeAccount) -> str:
+    return _table(
+        f"[account.{account.name}]",
+        kind=account.kind,
+        endpoint=account.endpoint,
+        ca_file=account.ca_file,
+        auth=account.auth,
+        user=account.user or None,
+        client_id=account.client_id or None,
+        token_url=account.token_url or None,
+        secret=account.secret,
+        access=account.access,
+        timeout=f"{account.timeout} seconds",
+        patience=f"{account.patience} seconds",
+        recoverable_items=account.has_recoverable_items,
+        archive="auto" if account.looks_in_archive else "no",
+        single_item_recovery=account.single_item_recovery,
+        hold_category=account.hold_category,
     )
 
 

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from retentiond.config import letters, words
 
 #: The kinds of account that exist.
-KINDS = ("imap",)
+KINDS = ("imap", "exchange")
 
 # What an editor can check; `words.py` decides.
 _ALIAS = "^[a-z0-9][a-z0-9-]{0,31}$"
@@ -215,6 +215,49 @@ class ImapTable(Table):
     roles: RolesTable = Field(default_factory=RolesTable, description="Folders whose role is not told.")
 
 
+class ExchangeTable(Table):
+    """An Exchange Server (2016, 2019, Subscription Edition), and the login that opens its mailboxes."""
+
+    kind: Literal["exchange"] = Field(description="The kind of server.")
+    endpoint: Annotated[str, AfterValidator(_accepted(words.endpoint))] = Field(
+        description="The whole address of its web service; it is never looked up."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    auth: Literal["basic", "ntlm", "kerberos", "oauth"] = Field(
+        default="ntlm", description="How the login is proved."
+    )
+    user: Text | None = Field(default=None, description="Who signs in (basic, ntlm).")
+    client_id: Text | None = Field(default=None, description="The application (oauth).")
+    token_url: Annotated[str, AfterValidator(_accepted(words.token_url))] | None = Field(
+        default=None, description="Where the application gets its token (oauth)."
+    )
+    secret: SecretTable = Field(description="Where the password, or the application's secret, is kept.")
+    access: Literal["delegate", "impersonation"] = Field(
+        default="delegate",
+        description="delegate: by permissions on mailboxes and folders; impersonation: by the role of it.",
+    )
+    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+    patience: Seconds = Field(
+        default=300, description="For how long in all a busy server is waited for, in one command."
+    )
+    recoverable_items: bool = Field(
+        default=True, description="Look into Recoverable Items too; false where the login may not."
+    )
+    archive: Literal["auto", "no"] = Field(
+        default="auto", description="Look into the In-Place Archive where there is one."
+    )
+    single_item_recovery: Keeping | None = Field(
+        default=None, description="So long this server keeps what was removed (you declare it)."
+    )
+    hold_category: Text = Field(
+        default="Retention hold",
+        max_length=255,
+        description="What bears this category, or is of a conversation that does, is held.",
+    )
+
+
 class HelplineTable(Table):
     """A helpline's shared mailbox: what is due in it is destroyed."""
 
@@ -248,8 +291,9 @@ class AdvisorTable(Table):
     roles: RolesTable = Field(default_factory=RolesTable, description="Before those of the account.")
 
 
-#: A second kind joins here as `ImapTable | …` with `kind` as its discriminator.
-AccountTable: TypeAlias = Annotated[ImapTable, BeforeValidator(_known_kind)]
+AccountTable: TypeAlias = Annotated[
+    Annotated[ImapTable | ExchangeTable, Field(discriminator="kind")], BeforeValidator(_known_kind)
+]
 
 
 class LettersTable(Table):

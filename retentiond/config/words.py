@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Final
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from retentiond.core.period import LONGEST_DAYS, SHORTEST_DAYS, Period
@@ -30,6 +31,15 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECONDS = re.compile(r"(\d{1,4}) (second|minute)s?")
 _SHOWABLE = re.compile(r"[-+]?[0-9.,]{1,12} ?[A-Za-z]{0,12}")
 _LONGEST_WAIT: Final = 600
+#: The hosts of Exchange Online, and what lies below them.
+_ONLINE: Final = (
+    "office365.com",
+    "office.com",
+    "outlook.com",
+    "office365.us",
+    "partner.outlook.cn",
+    "outlook.de",
+)
 
 
 class NotAccepted(Exception):
@@ -110,6 +120,39 @@ def host(value: str) -> str:
         if _HOST.fullmatch(value) and ".." not in value:
             return value.lower()
     raise NotAccepted("this is not the name of a host", "the bare name, such as mail.charity.example")
+
+
+def endpoint(value: str) -> str:
+    """The address of an Exchange server's web service: https, a host, a path, nothing else."""
+    parts = _https(value, 'such as endpoint = "https://mail.charity.example/EWS/Exchange.asmx"')
+    if any(parts == online or parts.endswith("." + online) for online in _ONLINE):
+        raise NotAccepted(
+            "Exchange Online lets nobody in by EWS",
+            "its way is the account kind graph, which this version does not have",
+        )
+    return value
+
+
+def token_url(value: str) -> str:
+    """Where an application gets its token: https, a host, a path."""
+    _https(value, 'such as token_url = "https://login.charity.example/oauth2/v2.0/token"')
+    return value
+
+
+def _https(value: str, example: str) -> str:
+    """The host of an address in lower case. Raises NotAccepted."""
+    try:
+        parts = urlsplit(plain(value))
+        name = parts.hostname or ""
+        is_whole = parts.port is None or 0 < parts.port < 65536
+    except ValueError:
+        raise NotAccepted("this is not an address", example) from None
+    if parts.scheme != "https":
+        raise NotAccepted("only https is spoken", example)
+    if not is_whole or parts.path in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise NotAccepted("this is not a whole address without a name in it", example)
+    host(name)
+    return name.lower().removesuffix(".")
 
 
 def absolute(value: str) -> str:

@@ -24,7 +24,7 @@ from retentiond.core.model import (
     Review,
 )
 from retentiond.core.plan import Part, Plan, TargetPlan
-from retentiond.errors import Exit
+from retentiond.errors import Exit, Why
 
 
 class Cause(StrEnum):
@@ -108,7 +108,7 @@ def of_sweep(
 ) -> list[Finding]:
     """What an approved sweep left undone, by its own outcomes and by the second look.
 
-    `keeping` says for which targets the server was seen to keep what is removed.
+    `keeping` names the targets. What the server keeps of what was removed is not destroyed yet.
     """
     found = []
     for outcome in outcomes:
@@ -125,15 +125,21 @@ def of_sweep(
             where = (part.place.target, part.place.folder)
             if where not in explained and part.place.folder not in hindered and not _waits(part, approved):
                 found.append(_of(part.place, Cause.STILL_THERE, len(part.keys)))
-    for name, keeps in keeping.items():
-        removed = sum(
-            len(outcome.keys)
-            for outcome in outcomes
-            if outcome.place.target == name and outcome.result is Result.RETAINED
-        )
-        if keeps and removed:
-            found.append(Finding(name, Cause.KEPT_BY_SERVER, removed))
+    for name in keeping:
+        kept = [each for each in outcomes if each.place.target == name and each.result is Result.RETAINED]
+        if kept:
+            until = max((each.until for each in kept if each.until), default=None)
+            by_hold = next((each.why for each in kept if each.why == Why.SERVER_HOLD), "")
+            removed = sum(len(each.keys) for each in kept)
+            found.append(
+                Finding(name, Cause.KEPT_BY_SERVER, removed, detail=by_hold, numbers=_as_numbers(until))
+            )
     return sorted(found)
+
+
+def _as_numbers(day: date | None) -> tuple[int, ...]:
+    """A day as a finding holds it: its ordinal (`date.fromordinal`)."""
+    return () if day is None else (day.toordinal(),)
 
 
 def _waits(part: Part, approved: Mapping[str, Approved]) -> bool:
@@ -148,7 +154,8 @@ def _hindrances(target: TargetPlan) -> Iterable[Finding]:
     due = {part.place: len(part.keys) for part in target.of(Destroy, Refile)}
     for census in target.censuses:
         if census.hindrance is not None and due.get(census.place):
-            yield _of(census.place, Cause.HINDERED, due[census.place], census.hindrance.value)
+            hindered = _of(census.place, Cause.HINDERED, due[census.place], census.hindrance.value)
+            yield replace(hindered, numbers=_as_numbers(census.kept_until))
 
 
 def _notices(target: TargetPlan) -> Iterable[Finding]:

@@ -189,6 +189,8 @@ class Standing:
     present: tuple[Key, ...]
     held: tuple[Key, ...]
     marked_deleted: tuple[Key, ...]
+    #: False where what is not present may lie in a bin of this mailbox, under another key.
+    is_final: bool = field(default=True, kw_only=True)
 
 
 class Mailbox(Protocol):

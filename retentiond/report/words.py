@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Notice, Reason, Result
 from retentiond.report.letters import notice_sentence
@@ -71,6 +73,13 @@ WHYS: dict[str, str] = {
     "unavailable": "the server cannot open this mailbox now; it is looked at again in the next sweep",
     "server-keeps": "the server keeps what was removed for a while (single item recovery), then destroys it",
     "server-hold": "a hold of the server itself keeps it; retentiond cannot destroy it: a person must decide",
+    "bins-unseen": "Recoverable Items cannot be looked into: what is destroyed is said to be removed only",
+    "too-many-rights": "this login opens all of an advisor's mailbox; rights on Sent Items and Deleted Items"
+    " are enough (docs/admin/exchange.md)",
+    "sent-as-copies": "let Exchange copy replies itself: Set-Mailbox … -MessageCopyForSentAsEnabled $true"
+    " -MessageCopyForSendOnBehalfEnabled $true",
+    "recovery-undeclared": "whether single item recovery or a hold keeps what is removed cannot be asked over"
+    " EWS: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor,LitigationHoldEnabled",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
@@ -119,7 +128,8 @@ def finding_sentence(finding: Finding) -> str:
         case Cause.UNREACHABLE:
             return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.HINDERED:
-            return f"{count} due{where}, not touched: {WHYS.get(finding.detail, finding.detail)}"
+            why = WHYS.get(finding.detail, finding.detail)
+            return f"{count} due{where}, not touched: {why}{_until(finding)}"
         case Cause.REVIEW:
             overdue = ", overdue" if finding.numbers else ""
             return f"{count}{where} to be looked at by a person{overdue}: {REASONS[Reason(finding.detail)]}"
@@ -132,7 +142,14 @@ def finding_sentence(finding: Finding) -> str:
         case Cause.NOTICE:
             return notice_sentence(Notice(finding.detail), finding.count, where)
         case Cause.KEPT_BY_SERVER:
-            return f"{count} removed, and the server keeps a copy: not yet destroyed; see docs/admin/imap.md"
+            kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
+            see = "see docs/admin/imap.md and docs/admin/exchange.md"
+            return f"{count} removed, and {kept}{_until(finding)}: not yet destroyed; {see}"
+
+
+def _until(finding: Finding) -> str:
+    """Until when, where a finding says so."""
+    return f", until {date.fromordinal(finding.numbers[0]):%Y-%m-%d}" if finding.numbers else ""
 
 
 def items(count: int) -> str:

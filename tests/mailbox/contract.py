@@ -7,7 +7,6 @@ what the server lacks skips, saying what.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 import pytest
 
@@ -346,7 +345,7 @@ class MailboxContract:
         assert [seen.flags for seen in ground.messages("sent")] == [{"\\seen", HOLD.lower()}, {"\\seen"}]
 
     def test_what_another_client_marked_deleted_is_not_expunged_with_ours(self, ground: Ground) -> None:
-        needs(ground, "uidplus")
+        needs(ground, "uidplus", "deletion-flag")
         ours = ground.put("inbox", letter("o1@post.example"), LONG_AGO)
         theirs = ground.put("inbox", letter("o2@post.example"), LATELY, ("\\Deleted",))
         with ground.open() as mailbox:
@@ -384,13 +383,13 @@ class MailboxContract:
         assert [seen.flags for seen in ground.messages("inbox")] == [frozenset()]
 
     def test_an_interrupted_deed_can_be_seen_and_taken_back(self, ground: Ground) -> None:
-        needs(ground, "keywords")
+        needs(ground, "keywords", "deletion-flag")
         keys = [ground.put("inbox", letter(f"s{n}@post.example"), LONG_AGO) for n in range(3)]
         ground.flag("inbox", keys[0], "\\Deleted")
         ground.flag("inbox", keys[1], "\\Deleted", HOLD)
         with ground.open() as mailbox:
             place = mailbox.place(Role.INBOX)
-            stand = mailbox.stand(place, [*keys, keys[-1] + 1])
+            stand = mailbox.stand(place, [*keys, ground.absent(keys[-1])])
             assert (stand.present, stand.held) == (tuple(keys), (keys[1],))
             assert stand.marked_deleted == (keys[0], keys[1])
             mailbox.unmark(place, [keys[1]])
@@ -406,7 +405,12 @@ class MailboxContract:
             messages = list(source.fetch(source.place(Role.SENT), keys))
             assert [message.key for message in messages] == keys
             home.add(home.place(Role.SENT), messages)
-        return [(seen.content, seen.received, seen.flags) for seen in ground.messages("sent", "there")]
+        return self.seen(ground, "there")
+
+    def seen(self, ground: Ground, where: str = "here") -> list[tuple[bytes, datetime, frozenset[str]]]:
+        """What another client sees in Sent, by what the server compares messages by."""
+        seen = ground.messages("sent", where)
+        return [(ground.digest(each.content), each.received, each.flags) for each in seen]
 
     def test_bytes_date_and_flags_survive_the_way_home(self, ground: Ground) -> None:
         odd = [
@@ -422,10 +426,10 @@ class MailboxContract:
         flags = ((), ("\\Seen",), ("\\Flagged", "\\Answered"), ("\\Draft",))
         for n, content in enumerate(odd):
             ground.put("sent", content, LATELY - timedelta(hours=n), flags[n % 4])
-        before = [(seen.content, seen.received, seen.flags) for seen in ground.messages("sent")]
-        assert [content for content, _, _ in before] == odd
+        before = self.seen(ground)
+        assert [seen.content for seen in ground.messages("sent")] == odd
         assert self.carried(ground) == before
-        assert [(seen.content, seen.received, seen.flags) for seen in ground.messages("sent")] == before
+        assert self.seen(ground) == before
 
     def test_a_hold_goes_home_with_its_message(self, ground: Ground) -> None:
         needs(ground, "keywords")
@@ -434,6 +438,7 @@ class MailboxContract:
         assert flags == {"\\seen", HOLD.lower(), "$forwarded"}
 
     def test_a_mark_of_deletion_stays_behind(self, ground: Ground) -> None:
+        needs(ground, "deletion-flag")
         ground.put("sent", reply(1), LATELY, ("\\Seen", "\\Deleted"))
         [(_, _, flags)] = self.carried(ground)
         assert flags == {"\\seen"}
@@ -442,19 +447,22 @@ class MailboxContract:
         content = reply(1, size=2_000_000)
         ground.put("sent", content, LATELY)
         [(arrived, _, _)] = self.carried(ground)
-        assert sha256(arrived).digest() == sha256(content).digest()
+        assert arrived == ground.digest(content)
 
     def test_what_is_gone_is_left_out_of_a_fetch(self, ground: Ground) -> None:
         key = ground.put("sent", reply(1), LATELY)
         with ground.open() as mailbox:
-            fetched = list(mailbox.fetch(mailbox.place(Role.SENT), [key, key + 1]))
+            fetched = list(mailbox.fetch(mailbox.place(Role.SENT), [key, ground.absent(key)]))
         assert [message.key for message in fetched] == [key]
 
     @pytest.mark.parametrize("others", [1, 30])
     def test_every_twin_is_found_and_no_other(self, ground: Ground, others: int) -> None:
         ids = [ground.put("sent", reply("same"), LATELY) for _ in range(2)]
-        flagged = ground.put("sent", reply("same"), LONG_AGO, ("\\Deleted",))
-        ground.put("sent", reply("same") + b"but longer\r\n", LATELY)
+        flags = () if "deletion-flag" in ground.lacks else ("\\Deleted",)
+        flagged = ground.put("sent", reply("same"), LONG_AGO, flags)
+        longer = ground.put("sent", reply("same") + b"but longer\r\n", LATELY)
+        # A server that writes each message anew gives its twin another size: there only the digest tells.
+        alike = {longer} if "sizes" in ground.lacks else set()
         nameless = reply("x").replace(b"Message-ID", b"X-Was-Id")
         without = ground.put("sent", nameless, LATELY)
         of = [likeness_of(content, MARKER) for content in (reply("same"), nameless)]
@@ -462,9 +470,10 @@ class MailboxContract:
         with ground.open() as mailbox:
             place = mailbox.place(Role.SENT)
             found = {copy.key: copy for copy in mailbox.copies(place, of)}
-            assert set(found) == {*ids, flagged, without}
-            assert {found[key].digest for key in ids} == {sha256(reply("same")).digest()}
-            assert found[flagged].is_marked_deleted
+            assert set(found) == {*ids, flagged, without, *alike}
+            assert {found[key].digest for key in ids} == {ground.digest(reply("same"))}
+            assert all(found[key].digest != found[ids[0]].digest for key in alike)
+            assert found[flagged].is_marked_deleted is bool(flags)
             assert (found[flagged].received, found[ids[0]].is_held) == (LONG_AGO, False)
             more = ground.put("sent", reply("same"), LATELY)
             assert {copy.key for copy in mailbox.copies(place, of)} == {*found, more}
@@ -475,4 +484,5 @@ class MailboxContract:
             sent: Place = mailbox.place(Role.SENT)
             mailbox.add(sent, [message])
             [copy] = mailbox.copies(sent, [likeness_of(message.content, MARKER)])
-        assert (copy.digest, copy.received, copy.flags) == (message.digest, LATELY, frozenset({"\\Seen"}))
+        digest = ground.digest(message.content)
+        assert (copy.digest, copy.received, copy.flags) == (digest, LATELY, frozenset({"\\Seen"}))

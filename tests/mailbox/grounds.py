@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ class Ground(ABC):
     @abstractmethod
     def flag(self, folder: str, uid: int, *flags: str) -> None:
         """Another client adds flags."""
+
+    def absent(self, key: Any) -> Any:
+        """A key like this one, of a message that is not there."""
+        return key + 1
+
+    def digest(self, content: bytes) -> bytes:
+        """By what this server's messages are compared."""
+        return sha256(content).digest()
 
     @abstractmethod
     def remake(self, folder: str) -> None:

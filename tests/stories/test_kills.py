@@ -23,7 +23,13 @@ from tests.stories.test_imap_stories import private, reply
 #: A process that has everything imported and forks: the moment of the kill then falls into the sweep.
 _SPAWN = multiprocessing.get_context("forkserver")
 _SPAWN.set_forkserver_preload(
-    ["retentiond.cli.sweep", "retentiond.mailbox.imap", "retentiond.ledger.book", "retentiond.config.build"]
+    [
+        "retentiond.cli.sweep",
+        "retentiond.mailbox.imap",
+        "retentiond.mailbox.ews",
+        "retentiond.ledger.book",
+        "retentiond.config.build",
+    ]
 )
 
 

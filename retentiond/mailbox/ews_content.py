@@ -1,0 +1,100 @@
+"""By what two messages are the same on a server that writes each message anew when it is asked for it.
+
+Exchange keeps properties, not bytes: of one message it gives other bytes in another mailbox (boundaries,
+trace headers, order). What survives is compared: the decoded parts, and the headers that people wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+
+_ADDRESSES = ("from", "sender", "to", "cc")
+_BLANKS = re.compile(r"\s+")
+
+
+def likeness(mime: bytes) -> bytes:
+    """SHA-256 over what survives of a message (RFC 5322): addresses in From, Sender, To and Cc, Subject,
+    Date, Message-ID, and each part's type, file name and decoded content.
+
+    Nothing raises on a malformed message: what cannot be read is compared as it stands.
+    """
+    message = message_from_bytes(mime, policy=policy.compat32)
+    digest = hashlib.sha256()
+    for line in _lines(message):
+        digest.update(len(line).to_bytes(8, "big") + line)
+    return digest.digest()
+
+
+def _lines(message: Message) -> Iterator[bytes]:
+    for name in _ADDRESSES:
+        yield _encoded(" ".join(sorted(_addresses(message, name))))
+    yield _encoded(_text(message, "subject"))
+    yield _encoded(_moment(message))
+    yield _encoded(_text(message, "message-id").strip("<> "))
+    for part in message.walk():
+        if part.is_multipart() and part.get_content_maintype() != "message":
+            continue
+        if part.get_content_type() == "message/rfc822":
+            yield b"message"
+            inside = part.get_payload()
+            for inner in inside if isinstance(inside, list) else ():
+                if isinstance(inner, Message):
+                    yield _encoded(_text(inner, "subject") + "\0" + _text(inner, "message-id"))
+            continue
+        yield part.get_content_type().encode("ascii", "replace")
+        yield _encoded(_file_name(part))
+        yield hashlib.sha256(_decoded(part)).digest()
+
+
+def _decoded(part: Message) -> bytes:
+    """The content of a part; of text the ends of lines and blanks at the end do not count."""
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    if part.get_content_maintype() == "text":
+        content = content.replace(b"\r\n", b"\n").rstrip()
+    return content
+
+
+def _file_name(part: Message) -> str:
+    try:
+        return part.get_filename() or ""
+    except (LookupError, TypeError, UnicodeError, ValueError):
+        return str(part.get("content-disposition", ""))
+
+
+def _text(message: Message, name: str) -> str:
+    """A header decoded, with single blanks."""
+    raw = str(message.get(name, ""))
+    try:
+        told = str(make_header(decode_header(raw)))
+    except (LookupError, UnicodeError, ValueError):
+        told = raw
+    return _BLANKS.sub(" ", told).strip()
+
+
+def _addresses(message: Message, name: str) -> list[str]:
+    raw = [str(value) for value in message.get_all(name, [])]
+    try:
+        found = [address.casefold() for _, address in getaddresses(raw) if address]
+    except (IndexError, TypeError, ValueError):
+        found = []
+    return found or [_text(message, name)]
+
+
+def _moment(message: Message) -> str:
+    """The Date as an instant; as it stands where it is none."""
+    raw = str(message.get("date", ""))
+    try:
+        return str(int(parsedate_to_datetime(raw).timestamp()))
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return raw.strip()
+
+
+def _encoded(told: str) -> bytes:
+    return told.encode("utf-8", "surrogateescape")

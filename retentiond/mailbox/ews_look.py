@@ -1,0 +1,238 @@
+"""What may be due or astray on Exchange: ids by date, oldest first, until the first that is not due.
+
+The server sorts and the look stops early: that costs a page of a thousand ids for a thousand items due, and
+one more, where a search by date costs one for every 250. Nothing is read but ids, dates and signs of a hold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
+from retentiond.core.period import Period
+from retentiond.mailbox.base import Question
+from retentiond.mailbox.ews_folders import Folder
+from retentiond.mailbox.ews_session import SIGN, Session
+from retentiond.mailbox.ews_words import (
+    AUTHOR,
+    DELETED_ON,
+    PARENT_ID,
+    RECEIVED,
+    REFERENCES,
+    SENDER,
+    Path,
+    Row,
+    compared,
+    either,
+    instant,
+    missing,
+    moment_of,
+    tag,
+)
+from retentiond.mailbox.headers import message_ids_in
+
+#: Within a day of the cutoff each item comes with its own instant.
+MARGIN = timedelta(days=1)
+
+ROW: tuple[Path, ...] = ("item:DateTimeReceived", *SIGN)
+THREAD: tuple[Path, ...] = (
+    *(*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER, PARENT_ID, REFERENCES),
+    *("message:ToRecipients", "message:CcRecipients", "message:BccRecipients"),
+)
+
+
+@dataclass
+class _Listed:
+    """What a walk through a folder found. `total` is how many items there are in it."""
+
+    total: int = 0
+    is_whole: bool = False
+    rows: list[Row] = field(default_factory=list)
+
+
+def look(session: Session, question: Question) -> Iterator[FolderView]:
+    """The verb of the port, for a helpline's mailbox."""
+    layout = session.layout(afresh=True)
+    bearing = list(session.bearing_the_sign(ROW))
+    conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
+    for folder in layout.folders:
+        if folder.path not in session.scope.leave_out:
+            held = [row for where, row in bearing if where == folder]
+            yield _view(session, folder, question, held, conversations)
+
+
+def _view(
+    session: Session,
+    folder: Folder,
+    question: Question,
+    held: Sequence[Row],
+    conversations: frozenset[str],
+) -> FolderView:
+    """What is held is told of whether it is due or not (P6); of the rest what may be due."""
+    place = session.place(folder)
+    listed = _listed(session, folder, question)
+    seen = {row.id for row in listed.rows}
+    listed.rows += [row for row in held if row.id not in seen]
+    sure: dict[bool, list[Row]] = {}
+    items: list[Item] = []
+    edge = question.cutoff - MARGIN
+    for row in listed.rows:
+        received = row.received
+        is_held = session.is_held(folder, row, conversations)
+        is_believable = received is not None and question.earliest <= received <= question.latest
+        if received is None or not is_believable:
+            items.append(Item(Ref(place, row.key), received, is_held))
+        elif is_held or received < edge:
+            sure.setdefault(is_held, []).append(row)
+        elif received < question.cutoff + MARGIN:
+            items.append(Item(Ref(place, row.key), received, is_held))
+    if question.wants_threads:
+        sure, items = {}, list(_with_marks(session, folder, conversations))
+    lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
+    keys = [key for lot in lots for key in lot.keys] + [item.ref.key for item in items]
+    return FolderView(_census(session, folder, question, listed, keys), lots, tuple(items))
+
+
+def _listed(session: Session, folder: Folder, question: Question) -> _Listed:
+    """The items up to a day past the cutoff, and by a search of its own those with no believable date."""
+    listed = _Listed()
+    if folder.count == 0 and not folder.is_bin and session.scope.kind is Kind.HELPLINE:
+        listed.is_whole = True
+        return listed
+    for page in session.pages(folder, (*ROW, DELETED_ON) if folder.is_bin else ROW):
+        listed.rows += page.rows
+        listed.total, listed.is_whole = page.total, page.is_last
+        last = page.rows[-1].received if page.rows else None
+        is_past = last is not None and last >= question.cutoff + MARGIN
+        if is_past and not question.wants_days and folder.role is not Role.HOLD:
+            break
+    if not listed.is_whole:
+        odd = either(
+            missing("item:DateTimeReceived"),
+            compared("t:IsGreaterThan", "item:DateTimeReceived", instant(question.latest)),
+        )
+        seen = {row.id for row in listed.rows}
+        for page in session.pages(folder, ROW, odd):
+            listed.rows += [row for row in page.rows if row.id not in seen]
+    _date_the_undated(session, listed)
+    return listed
+
+
+def _date_the_undated(session: Session, listed: _Listed) -> None:
+    """A date with an odd fraction, or none at all: MAPI's own property is asked before a person is."""
+    undated = [row for row in listed.rows if row.received is None]
+    if not undated:
+        return
+    found = dict(session.items([row.key for row in undated], (*ROW, RECEIVED)))
+    listed.rows = [
+        fresh if row.received is None and isinstance(fresh := found.get(row.key), Row) else row
+        for row in listed.rows
+    ]
+
+
+def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lot:
+    days = [row.received.date() for row in rows if row.received is not None]
+    return Lot(place, tuple(row.key for row in rows), edge, is_held, min(days), max(days))
+
+
+def _census(
+    session: Session, folder: Folder, question: Question, listed: _Listed, keys: Sequence[object]
+) -> Census:
+    total = listed.total
+    ahead = _ahead(session, folder, question, listed) if question.ahead else None
+    looks_imported = False
+    if question.wants_days and total >= 20:
+        days = Counter(row.received.date() for row in listed.rows if row.received is not None)
+        looks_imported = max(days.values(), default=0) * 5 > total
+    place = session.place(folder)
+    hindrance, until = None, None
+    if keys:
+        hindrance = hindrance_of(session, str(keys[0]))
+    if hindrance is None and folder.is_bin and keys:
+        until = kept_until(session, listed.rows, question.now)
+        hindrance = Hindrance.SERVER_KEEPS if until else None
+    return Census(place, total, ahead, hindrance, looks_imported, until.date() if until else None)
+
+
+def _ahead(session: Session, folder: Folder, question: Question, listed: _Listed) -> int:
+    """How many items there will be to destroy by then: counted here where all were seen, else there."""
+    ahead = question.ahead
+    assert ahead is not None, "it was asked for"
+    dates = [row.received for row in listed.rows if row.received is not None]
+    if listed.is_whole or (dates and max(dates) >= ahead):
+        return sum(date < ahead for date in dates)
+    dated = tag("t:Exists", tag("t:FieldURI", FieldURI="item:DateTimeReceived"))
+    before = compared("t:IsLessThan", "item:DateTimeReceived", instant(ahead))
+    return session.count(folder, tag("t:And", dated, before))
+
+
+def hindrance_of(session: Session, key: str) -> Hindrance | None:
+    """Whether the login may delete there, asked of the first item that it would have to delete."""
+    for _, row in session.items([key], ("item:EffectiveRights",)):
+        if isinstance(row, Row) and not row.may_delete:
+            return Hindrance.NO_RIGHT
+    return None
+
+
+def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
+    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
+    None where none was declared, or all of it is over."""
+    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
+    return max(ends, default=None)
+
+
+def end_of_keeping(session: Session, row: Row) -> datetime | None:
+    """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
+    day of its deletion. Where the server does not tell that day, from now on."""
+    period: Period | None = session.line.account.single_item_recovery
+    deleted = moment_of(row.property(DELETED_ON))
+    if period is None:
+        return None
+    if deleted is None:
+        deleted = session.line.clock
+    if deleted is None:
+        return None
+    end = period.after(deleted.date())
+    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+
+
+# ── threads ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_marks(session: Session, folder: Folder, conversations: frozenset[str]) -> Iterator[Item]:
+    """Every item of a folder with its marks; a stated exception to the law of scale."""
+    keys = [row.key for page in session.pages(folder, ()) for row in page.rows]
+    place = session.place(folder)
+    for _, row in session.items(keys, THREAD):
+        if isinstance(row, Row):
+            is_held = session.is_held(folder, row, conversations)
+            yield Item(Ref(place, row.key), row.received, is_held, marks_of_row(session, row), row.size)
+
+
+def marks_of_row(session: Session, row: Row) -> Marks:
+    """The marks of an item; of the sender only where somebody else than the author sent it."""
+    marker = session.marker
+    author, sender = (row.property(each) or "" for each in (AUTHOR, SENDER))
+    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
+    parents = " ".join(row.property(each) or "" for each in (PARENT_ID, REFERENCES))
+    return Marks(
+        authors=frozenset((marker.address(author),)) if author else frozenset(),
+        senders=frozenset((marker.address(sender),))
+        if sender and sender.casefold() != author.casefold()
+        else frozenset(),
+        recipients=frozenset(marker.address(each) for each in recipients),
+        message=marker.message(row.message_id) if row.message_id else None,
+        parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+def message_ids(session: Session) -> Iterator[str]:
+    """The verb of the port."""
+    for folder in session.layout().folders:
+        if folder.path in session.scope.leave_out:
+            continue
+        for page in session.pages(folder, ("message:InternetMessageId",)):
+            yield from (row.message_id for row in page.rows if row.message_id)

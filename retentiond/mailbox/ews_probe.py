@@ -1,0 +1,121 @@
+"""What an Exchange server can promise: its abilities, its clock, and whether it keeps what was destroyed."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from retentiond.core.model import Kind, Result, Role
+from retentiond.errors import MailboxError, Refused
+from retentiond.mailbox import ews_carry, ews_destroy
+from retentiond.mailbox.base import Abilities, ClockReading, Message
+from retentiond.mailbox.ews_folders import Folder
+from retentiond.mailbox.ews_session import Session, only
+from retentiond.mailbox.ews_words import M, NotUnderstood, contains, id_of, tag, text
+
+#: By how much this machine's clock and the server's may differ.
+CLOCK = timedelta(minutes=5)
+
+_NAMES = {"15.1": "Exchange Server 2016", "15.2": "Exchange Server 2019 or Subscription Edition"}
+_TEST_NAME = "retentiond-test-"
+_TEST_MESSAGE = (
+    "From: retentiond <retentiond@retentiond.example>\r\n"
+    "To: retentiond <retentiond@retentiond.example>\r\n"
+    "Subject: retentiond test message\r\n"
+    "Message-ID: <{id}>\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=us-ascii\r\n"
+    "\r\n"
+    "This is a test message of the mail retention program. It shows whether this server keeps what\r\n"
+    "was destroyed. It holds nothing and may be deleted.\r\n"
+)
+
+
+def abilities(session: Session) -> Abilities:
+    """The verb of the port. `notes` are what an administrator should know."""
+    layout = session.layout()
+    version = session.line.server
+    name = _NAMES.get(".".join(version.split(".")[:2]), "Exchange Server")
+    account = session.line.account
+    notes = []
+    if not layout.sees_bins:
+        notes.append("bins-unseen")
+    if session.scope.kind is Kind.ADVISOR and (layout.sees_bins or account.is_impersonating):
+        notes.append("too-many-rights")
+    if session.scope.kind is Kind.HELPLINE:
+        notes.append("sent-as-copies")
+        if account.single_item_recovery is None:
+            notes.append("recovery-undeclared")
+    return Abilities(
+        server=f"{name} ({version})" if version else name,
+        destroys_exactly=True,
+        carries_in_batches=True,
+        searches_by_age=False,
+        is_conditional=False,
+        tells_roles=True,
+        tells_rights=True,
+        notes=tuple(notes),
+    )
+
+
+def clock(session: Session, now: datetime) -> ClockReading:
+    """The verb of the port: the Date header of an answer (RFC 9110, 6.6.1) within five minutes."""
+    session.layout()
+    server = session.line.clock
+    return ClockReading(None if server is None else abs(server - now) <= CLOCK)
+
+
+def keeps_copies(session: Session) -> bool | None:
+    """The verb of the port: one message of our own, in a folder of our own, is destroyed as mail is, and
+    looked for in Recoverable Items. None where that cannot be tried, or cannot be seen."""
+    layout = session.layout()
+    if not layout.sees_bins or not layout.top:
+        return None
+    try:
+        folder = _made(session)
+    except Refused:
+        return None
+    try:
+        return _try(session, folder)
+    finally:
+        with suppress(MailboxError):
+            ids = tag("m:FolderIds", tag("t:FolderId", Id=folder.id))
+            session.line.ask(
+                "DeleteFolder", tag("m:DeleteFolder", ids, DeleteType="HardDelete"), 1, orders=True
+            )
+        session.layout(afresh=True)
+
+
+def _made(session: Session) -> Folder:
+    """A folder of our own below the top. Raises Refused where the login may not make one."""
+    name = _TEST_NAME + secrets.token_hex(8)
+    fields = tag("t:FolderClass", "IPF.Note") + tag("t:DisplayName", text(name))
+    where = tag("m:ParentFolderId", tag("t:FolderId", Id=session.layout().top))
+    body = tag("m:CreateFolder", where, tag("m:Folders", tag("t:Folder", fields)))
+    [reply] = session.line.ask("CreateFolder", body, 1, orders=True)
+    if not reply.is_good:
+        raise session.line.error(reply.code)
+    try:
+        identity, _ = id_of(only(reply.element, M + "Folders/*"), "FolderId")
+    except NotUnderstood:
+        raise session.line.error("ErrorUnknownAnswer") from None
+    folder = Folder(identity, name, "test", Role.OTHER, 0)
+    session.know(folder)
+    return folder
+
+
+def _try(session: Session, folder: Folder) -> bool | None:
+    message_id = f"<{secrets.token_hex(16)}@retentiond.example>"
+    content = _TEST_MESSAGE.format(id=message_id[1:-1]).encode("ascii")
+    moment = datetime.now(UTC).replace(microsecond=0)
+    place = session.place(folder)
+    ews_carry.add(session, place, [Message("", content, moment, frozenset({"\\Seen"}))])
+    where = contains("message:InternetMessageId", message_id)
+    keys = [row.key for _, row in session.found([folder], (), where)]
+    if len(keys) != 1:
+        return None
+    [outcome] = ews_destroy.destroy(session, place, keys, holds_win=False)
+    if outcome.result not in (Result.DONE, Result.RETAINED):
+        return None
+    return outcome.result is Result.RETAINED

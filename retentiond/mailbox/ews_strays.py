@@ -1,0 +1,95 @@
+"""What is a helpline's in an advisor's folders on Exchange: the server searches, and is not believed.
+
+Nothing that bears no identity of a helpline is fetched, counted or dated (P3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from retentiond.core.model import Census, FolderView, Item, Ref
+from retentiond.errors import Refused, Why
+from retentiond.mailbox.ews_folders import Folder
+from retentiond.mailbox.ews_look import ROW, THREAD, hindrance_of, marks_of_row
+from retentiond.mailbox.ews_session import CHUNK, Session
+from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
+
+STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
+#: How many Message-IDs one search names.
+_TERMS = 25
+
+
+def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
+    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
+    wanted = [_wanted(session, name) for name in session.scope.look_in]
+    found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
+    if session.scope.identities:
+        for folder, row in session.found(wanted, STRAY, _by_identity(session)):
+            if _is_helplines(session, row):
+                found[folder][row.key] = row
+    if replying_to:
+        _add_answers(session, wanted, found, replying_to)
+    conversations = session.held_conversations() if any(found.values()) else frozenset()
+    for folder in wanted:
+        place = session.place(folder)
+        items = tuple(
+            Item(
+                Ref(place, row.key),
+                row.received,
+                session.is_held(folder, row, conversations),
+                marks_of_row(session, row),
+                row.size,
+            )
+            for row in found[folder].values()
+        )
+        hindrance = hindrance_of(session, str(items[0].ref.key)) if items else None
+        yield FolderView(Census(place, None, hindrance=hindrance), (), items)
+
+
+def _wanted(session: Session, name: str) -> Folder:
+    """A folder by its role or its path. Raises Refused(no-folder)."""
+    for folder in session.layout().folders:
+        if folder.path == name or (folder.role.value == name and not folder.is_archive):
+            return folder
+    raise Refused(session.target, Why.NO_FOLDER, name)
+
+
+def _by_identity(session: Session) -> str:
+    terms = [contains(each, identity) for identity in session.scope.identities for each in (AUTHOR, SENDER)]
+    return either(*terms)
+
+
+def _is_helplines(session: Session, row: Row) -> bool:
+    """The search is not believed: the whole address must be the same, case aside."""
+    identities = {identity.casefold() for identity in session.scope.identities}
+    return any((row.property(each) or "").casefold() in identities for each in (AUTHOR, SENDER))
+
+
+def _add_answers(
+    session: Session,
+    wanted: Sequence[Folder],
+    found: dict[Folder, dict[str, Row]],
+    replying_to: Sequence[str],
+) -> None:
+    """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
+    asked: set[str] = set()
+    left = list(dict.fromkeys(replying_to))
+    while left:
+        fresh: list[str] = []
+        for start in range(0, len(left), _TERMS):
+            terms = left[start : start + _TERMS]
+            where = either(
+                *(contains(of, each, "Substring") for each in terms for of in (PARENT_ID, REFERENCES))
+            )
+            for folder, row in session.found(wanted, STRAY, where):
+                if row.key not in found[folder]:
+                    found[folder][row.key] = row
+                    fresh.append(row.message_id)
+        asked.update(left)
+        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+    for rows in found.values():
+        keys = list(rows)
+        for start in range(0, len(keys), CHUNK):
+            for key, now in session.items(keys[start : start + CHUNK], THREAD):
+                if isinstance(now, Row) and now.key == key:
+                    rows[now.key] = now
