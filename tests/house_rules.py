@@ -32,6 +32,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("config", "logs", "locks")),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers",)),
+    (3, ("mailbox.letters mailbox.letters_*",)),
     (
         3,
         (
@@ -39,7 +40,6 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
             "mailbox.readonly",
             "mailbox.wire mailbox.imap mailbox.imap_*",
             "mailbox.ews mailbox.ews_*",
-            "mailbox.letters mailbox.letters_*",
         ),
     ),
     (4, ("refile",)),

@@ -206,9 +206,7 @@ class LettersMailbox:
         answers: dict[Key, tuple[Result, str]] = {each.found.key: (Result.DONE, "") for each in doomed}
         for root, descriptor in enumerate(self._grounds.roots):
             letters = [
-                (each.found, self._sighting(each, is_dated=False))
-                for each in doomed
-                if each.root == root
+                (each.found, self._sighting(each, is_dated=False)) for each in doomed if each.root == root
             ]
             for kept in destroy(descriptor, letters, overwrites=self._settings.overwrite):
                 why = kept.why
