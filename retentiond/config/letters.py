@@ -126,6 +126,6 @@ def _users(location: Location, table: Raw) -> Iterator[Trouble]:
 
 
 def is_within(path: str, above: str) -> bool:
-    """Whether a path is another one or lies below it, by their words alone."""
-    path, above = os.path.normpath(path), os.path.normpath(above)
+    """Whether a path is another one or lies below it, links on the way followed."""
+    path, above = os.path.realpath(path), os.path.realpath(above)
     return path == above or Path(path).is_relative_to(above)

@@ -206,9 +206,7 @@ class LettersMailbox:
         answers: dict[Key, tuple[Result, str]] = {each.found.key: (Result.DONE, "") for each in doomed}
         for root, descriptor in enumerate(self._grounds.roots):
             letters = [
-                (each.found, self._sighting(each, is_dated=each.found.born_ns is not None))
-                for each in doomed
-                if each.root == root
+                (each.found, self._sighting(each, is_dated=False)) for each in doomed if each.root == root
             ]
             for kept in destroy(descriptor, letters, overwrites=self._settings.overwrite):
                 why = kept.why
@@ -257,7 +255,7 @@ class LettersMailbox:
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._grounds.roots[0])
             return None
-        sightings = {self._sighting(each, is_dated=each.found.born_ns is not None).hex() for each in mine}
+        sightings = {self._sighting(each, is_dated=False).hex() for each in mine}
         for lying in self._grounds.scene().lying.values():
             if lying.found.name == name or any(sighting in lying.found.name for sighting in sightings):
                 return True

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
 
@@ -22,6 +23,8 @@ from retentiond.mailbox.letters_walk import Found, Walk, folder, walk
 
 #: Bins that do not tell (us) from which folder a file came.
 _NO_PATH_KEPT: Final = ("$RECYCLE.BIN",)
+#: What is not there, or is no folder.
+_NOTHING: Final = (FileNotFoundError, NotADirectoryError)
 _INFO: Final = ".trashinfo"
 _LARGEST_INFO: Final = 64 * 1024
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -65,7 +68,18 @@ def bins_outside(
             home = os.path.join(pwd.getpwnam(user).pw_dir, ".local/share/Trash")  # noqa: PTH118
             if not _is_within(home, directory):
                 found.append(Bin(home, (), directory, mount.point))
-    return [each for each in found if os.path.isdir(each.path)], untold  # noqa: PTH112
+    return [each for each in found if _is_there(each, is_named=each.path in patterns)], untold
+
+
+def _is_there(each: Bin, *, is_named: bool) -> bool:
+    """Whether the bin was ever made. One that is configured by its path has at least a place where it would
+    be made: FileNotFoundError. Where nobody may look, PermissionError: a hidden bin is not an empty one."""
+    try:
+        return stat.S_ISDIR(os.lstat(each.path).st_mode)
+    except _NOTHING:
+        if is_named:
+            Path(each.path).parent.stat()
+        return False
 
 
 def _at_top(top: str, name: str, relative: tuple[str, ...], directory: str) -> Iterator[Bin]:
@@ -75,14 +89,14 @@ def _at_top(top: str, name: str, relative: tuple[str, ...], directory: str) -> I
     elif name.startswith(".Trash-"):
         yield Bin(place, (), directory, top)
     else:  # these keep the path by which a file lay on the share
-        with suppress(OSError), opened(place) as root, folder(root, relative):
+        with suppress(*_NOTHING), opened(place) as root, folder(root, relative):
             yield Bin(place, relative)
 
 
 def _names_in(place: str) -> list[str]:
     try:
         return sorted(entry.name for entry in os.scandir(place) if entry.is_dir(follow_symlinks=False))
-    except OSError:
+    except _NOTHING:
         return []
 
 
@@ -117,7 +131,7 @@ def _ours(root: int, found: Walk, each: Bin) -> set[tuple[str, str]]:
     for file in found.files:
         if file.folders == ("info",) and file.name.endswith(_INFO):
             path = info_path(root, file)
-            if path and _is_within(os.path.normpath(os.path.join(each.top, path)), each.origin):  # noqa: PTH118
+            if path and _is_within(os.path.realpath(os.path.join(each.top, path)), each.origin):  # noqa: PTH118
                 ours |= {("files", file.name.removesuffix(_INFO)), ("info", file.name)}
     return ours
 
@@ -129,7 +143,7 @@ def _thing(file: Found) -> tuple[str, str]:
 
 def info_path(root: int, file: Found) -> str | None:
     """From where something was thrown away, as its info file says (percent-encoded, `Path=`)."""
-    with suppress(OSError), folder(root, file.folders) as here:
+    with suppress(*_NOTHING), folder(root, file.folders) as here:
         descriptor = os.open(file.name, _READ, dir_fd=here)
         try:
             text = os.read(descriptor, _LARGEST_INFO).decode("utf-8", "surrogateescape")

@@ -144,10 +144,10 @@ def mount_of(descriptor: int) -> Mount:
     return Mount(number, "/", "unknown", "0:0", "")
 
 
-def missing_mount(directory: str) -> str | None:
-    """The place above `directory` (or itself) where /etc/fstab wants something mounted and nothing is."""
+def missing_mount(directory: str, table: Path = Path("/etc/fstab")) -> str | None:
+    """The place above `directory` (or itself) where fstab(5) wants something mounted and nothing is."""
     try:
-        lines = Path("/etc/fstab").read_text("utf-8", "surrogateescape").splitlines()
+        lines = table.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return None
     for line in lines:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from retentiond.config import LettersSettings
 from retentiond.core.model import Notice
@@ -48,13 +49,14 @@ class Grounds:
         """Raises Unreachable where the directory, or what should be mounted, is not there."""
         settings, directory = self._settings, str(self._settings.directory)
         is_absent = settings.mount is not None and not os.path.ismount(settings.mount)
-        if is_absent or missing_mount(directory):
+        if is_absent or missing_mount(directory) or missing_mount(os.path.realpath(directory)):
             raise Unreachable(settings.name, Why.NOT_MOUNTED)
         with self.translated(), ExitStack() as stack:
             self.roots = [stack.enter_context(opened(directory))]
             self.mount = mount_of(self.roots[0])
             users = [settings.manager, *([settings.deputy] if settings.deputy else [])]
-            self.bins, self._untold = bins_outside(directory, self.mount, settings.bins, users)
+            real = str(Path(f"/proc/self/fd/{self.roots[0]}").readlink())  # links on the way followed
+            self.bins, self._untold = bins_outside(real, self.mount, settings.bins, users)
             self.roots += [stack.enter_context(opened(each.path)) for each in self.bins]
             self._stack = stack.pop_all()
 

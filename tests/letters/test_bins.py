@@ -92,6 +92,19 @@ def test_at_the_top_of_the_disk_only_what_came_from_the_folder_is_taken(letters:
     assert len(list((top / ".Trash-0/info").iterdir())) == 2, "the note of what was ours is gone"
 
 
+def test_a_folder_behind_a_link_has_the_same_bins(letters: World) -> None:
+    """The way to the folder may lead over links, and so may the way that a desktop noted."""
+    link = letters.directory / "srv"
+    link.symlink_to(letters.disk.top)
+    letters.configure(directory=str(link / "letters"))
+    ours = letters.save(OLD)
+    letters.settle()
+    gone = throw_away(letters, letters.disk.top / ".Trash-0", ours, f"{link}/letters/{ours.name}")
+    letters.arm()
+    assert letters.sweep()["exit_code"] == 0
+    assert not gone.exists()
+
+
 def test_a_share_s_bin_keeps_the_path_and_only_ours_is_taken(letters: World) -> None:
     top = letters.disk.top
     born = datetime.now(UTC) - OLD
@@ -122,6 +135,14 @@ def test_a_bin_that_is_named_by_its_path_is_looked_through_whole(letters: World)
     letters.arm()
     assert letters.sweep()["exit_code"] == 0
     assert not named.exists()
+
+
+def test_a_bin_whose_place_is_missing_is_an_error(letters: World) -> None:
+    """A bin is made when something is thrown away; the folder in which it would lie is there before."""
+    letters.configure(bins=[str(letters.disk.top / ".recycle-of-letters")])
+    assert letters.json("audit")["exit_code"] == 0
+    letters.configure(bins=[str(letters.disk.top / "mistyped/.recycle")])
+    assert letters.json("audit")["exit_code"] == 75
 
 
 def test_the_bin_in_the_managers_home_is_looked_through(
