@@ -182,7 +182,8 @@ class Daemon:
         missed = None if finished is None else next_round(self._schedule, finished)
         if missed is not None and missed <= now:
             self._scheduler.modify_job(_ROUND, next_run_time=now)
-        self._say_when()
+        else:
+            self._say_when()
 
     def beat(self) -> None:
         """Looks at both clocks. A machine that slept is late, and what it missed is made up for; a clock

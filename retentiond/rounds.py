@@ -89,7 +89,8 @@ def begin(service: Service, progress: Progress) -> None:
     """Before the first round: the whole ledger is verified, then what was interrupted is settled by looking.
 
     Raises LedgerDamaged, LedgerMissing and StrayLost, which end the service. A clock in doubt or a
-    mailbox that does not answer leaves the intents open, for the next round to settle.
+    mailbox that does not answer leaves the intents open, for the next round to settle. That the service
+    was away for too long is told before the round that makes up for it.
     """
     try:
         _begin(service, progress)
@@ -97,6 +98,7 @@ def begin(service: Service, progress: Progress) -> None:
         if is_final(error):
             _note(service, error)
         raise
+    watch(service)
 
 
 def _note(service: Service, error: RetentionError) -> None:

@@ -49,11 +49,12 @@ class World:
     by_thread: bool = False
     limits: Limits = field(default_factory=Limits)
     wrap: Callable[[Ledger], Ledger] = lambda book: book
+    founded: datetime = NOW - timedelta(days=1)
 
     def __post_init__(self) -> None:
         self.book_directory = self.directory / "book"
         self.key = self.directory / "ledger.key"
-        Ledger.init(self.book_directory, self.key, NOW - timedelta(days=1))
+        Ledger.init(self.book_directory, self.key, self.founded)
         for name in (*HELPLINES, *ADVISORS):
             self.server.mailbox(name)
 
