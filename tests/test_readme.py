@@ -18,6 +18,13 @@ from tests.first_minute import ROOT, first_minute
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/admin").glob("*.md")])
 
 #: The least that an account needs around it to be a configuration.
+ACCOUNT = """
+[account.main]
+kind = "imap"
+host = "imap.charity.example"
+secret = { credential = "helpline" }
+"""
+
 HELPLINE = """
 [[helpline]]
 name = "helpline-1"
@@ -141,6 +148,7 @@ def test_every_configuration_in_the_pages_loads(
     for place in re.findall(r'(?:file|ca_file) = "([^"]+)"', text):
         Path(place).touch(mode=0o400)
     path = tmp_path / "retentiond.toml"
+    text += "" if "[account." in text else ACCOUNT
     path.write_text(text if "[[helpline]]" in text else text + HELPLINE, encoding="utf-8")
     path.chmod(0o600)
     config = load(path)
