@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from retentiond import condition
+from retentiond.core.model import Role
 from retentiond.core.promises import Worry
 from retentiond.ledger import Ledger
 from tests.daemon.conftest import Running, a_night_was_missed
 from tests.servers.fixtures import DovecotFactory
-from tests.stories.real_world import Helpline, cutoff
-from tests.stories.test_imap_stories import helpline, private, reply
+from tests.stories.real_world import Helpline
 from tests.stories.test_kills import Scene, scene
+from tests.stories.world import cutoff, private, reply
 
 Start = Callable[..., AbstractContextManager[Running]]
 
@@ -114,15 +115,16 @@ def test_a_damaged_ledger_is_not_served(furnished: Scene, start: Start) -> None:
 def test_an_audit_only_service_touches_nothing(
     dovecot_factory: DovecotFactory, tmp_path: Path, start: Start
 ) -> None:
-    story = helpline({}, dovecot_factory, tmp_path)
+    server = dovecot_factory()
+    story = Helpline(server, tmp_path, server.new_user("line"), server.new_user("ana"))
     old = [reply(number, cutoff() - timedelta(days=5, minutes=number)) for number in range(12)]
-    story.seed(story.line, "INBOX", old)
-    story.seed(story.ana, "Sent", private(20))
+    story.seed(story.line, Role.INBOX, old)
+    story.seed(story.ana, Role.SENT, private(20))
     story.arm()
-    before = story.mail(story.line, "INBOX"), story.mail(story.ana, "Sent")
+    before = story.mail(story.line, Role.INBOX), story.mail(story.ana, Role.SENT)
     with start(story.config, "--audit-only", "--once") as service:
         assert service.ends(60) == 0
-    assert (story.mail(story.line, "INBOX"), story.mail(story.ana, "Sent")) == before
+    assert (story.mail(story.line, Role.INBOX), story.mail(story.ana, Role.SENT)) == before
     standing = condition.read(story.state)
     assert standing.round is not None
     assert standing.round.kind == "audit"
