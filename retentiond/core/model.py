@@ -7,7 +7,6 @@ but their key travel as one `Lot`; an item with a story of its own travels as an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -371,11 +370,6 @@ class Forecast:
     count: int
     made: datetime
     destroyed_since: int
-
-
-def refs(lot: Lot) -> Iterator[Ref]:
-    """Each item of a lot by its own Ref."""
-    return (Ref(lot.place, key) for key in lot.keys)
 
 
 @dataclass(frozen=True, slots=True)
