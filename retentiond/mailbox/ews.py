@@ -25,8 +25,8 @@ from retentiond.mailbox.base import (
     Standing,
 )
 from retentiond.mailbox.ews_line import Line
-from retentiond.mailbox.ews_patience import Patience
 from retentiond.mailbox.ews_session import Session
+from retentiond.mailbox.patience import Patience
 
 
 class EwsMailbox:
