@@ -164,6 +164,9 @@ class Message:
     #: By what it is the same message as another, where that is not its bytes: a server that writes each
     #: message anew (Exchange) is compared by decoded parts and the headers that survive.
     likeness: bytes | None = None
+    #: The whole item as its server packs it (base64), for another mailbox that takes such parcels; opaque,
+    #: empty where there is none.
+    parcel: str = ""
 
     @property
     def digest(self) -> bytes:

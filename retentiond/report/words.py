@@ -22,6 +22,8 @@ REASONS: dict[Reason, str] = {
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
     Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
+    Reason.RECEIPT: "unread, and its sender asked for a receipt: its destruction might send one"
+    " (docs/admin/microsoft-365.md)",
 }
 
 DEEDS: dict[str, str] = {
@@ -90,6 +92,7 @@ WHYS: dict[str, str] = {
     "open-file": "a program has it open; it is looked at again in the next sweep",
     "immutable": "it is immutable or append-only; chattr -i -a lets it go",
     "no-deed": "a folder of letters has no such deed",
+    "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }
