@@ -47,6 +47,8 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (4, ("refile",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition")),
     (4, ("alert",)),
+    (5, ("audit",)),
+    (5, ("recovery",)),
     (5, ("sweep",)),
     (5, ("arming",)),
     (6, ("rounds",)),

@@ -242,7 +242,7 @@ def test_an_advisors_mailbox_without_a_helplines_reply_is_never_written_to(puts:
 @given(_worlds)
 @_quick
 def test_an_audit_says_what_the_sweep_then_does(puts: list[Put]) -> None:
-    from retentiond.sweep import audit
+    from retentiond.audit import audit
 
     with world_of(puts) as world:
         before = world.state()
@@ -372,7 +372,7 @@ def test_a_hold_set_while_the_power_was_out_finds_its_message_unmarked(world: Wo
 
 def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_everything(world: World) -> None:
     from retentiond.errors import StrayLost
-    from retentiond.sweep import accept_loss
+    from retentiond.recovery import accept_loss
 
     world.put("ana", "Sent", mail(LINE, "reply"), NEW)
     world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
