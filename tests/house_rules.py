@@ -33,7 +33,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("config", "logs", "locks", "crew", "notify", "files")),
     (2, ("pause",)),
     (3, ("mailbox.base",)),
-    (3, ("mailbox.headers",)),
+    (3, ("mailbox.headers", "mailbox.likeness")),
     (3, ("mailbox.letters mailbox.letters_*",)),
     (
         3,

@@ -17,7 +17,6 @@ from email.utils import parsedate_to_datetime
 from retentiond.core.model import Key, Place
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
-from retentiond.mailbox.ews_content import likeness
 from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session, only
 from retentiond.mailbox.ews_words import (
@@ -43,6 +42,7 @@ from retentiond.mailbox.ews_words import (
     text,
 )
 from retentiond.mailbox.headers import fields_of
+from retentiond.mailbox.likeness import likeness
 
 _READ, _UNSENT = 0x1, 0x8
 _FLAGGED, _REPLIED = 2, 102

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from retentiond.core.model import Kind, Result, Role
-from retentiond.mailbox.ews_content import likeness
 from retentiond.mailbox.headers import likeness_of
+from retentiond.mailbox.likeness import likeness
 from tests.mailbox.contract import LATELY, LONG_AGO, held_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
