@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retentiond.audit import Progress, look_and_judge
 from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
 from retentiond.locks import held
-from retentiond.sweep import Progress, look_and_judge
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:

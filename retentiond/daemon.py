@@ -24,13 +24,13 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from retentiond import notify
+from retentiond.audit import Progress
 from retentiond.condition import read as read_condition
 from retentiond.config import Schedule
 from retentiond.errors import AlreadyRunning, Exit, RetentionError
 from retentiond.locks import held, is_held
 from retentiond.logs import get_logger
 from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
-from retentiond.sweep import Progress
 
 _log = get_logger()
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from retentiond import condition as conditions
 from retentiond import pause as pauses
+from retentiond.audit import Progress, audit, standings_of
 from retentiond.condition import Condition, Counts, Round
 from retentiond.core.chain import HOUSE, Break
 from retentiond.core.findings import Finding
@@ -32,7 +33,8 @@ from retentiond.core.promises import (
 from retentiond.crew import Crew, SideBySide
 from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, RetentionError, StrayLost
 from retentiond.logs import get_logger
-from retentiond.sweep import Progress, audit, house_seal, recover, standings_of, sweep
+from retentiond.recovery import recover
+from retentiond.sweep import house_seal, sweep
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:

@@ -6,76 +6,46 @@ Running again is the only recovery: what a crash left behind is settled by looki
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
+from retentiond.audit import (
+    NOBODY_HEARS,
+    Progress,
+    Reviewed,
+    approve_all,
+    findings_of,
+    look_and_judge,
+    standings_of,
+)
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
-from retentiond.core.clock import doubt
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
+from retentiond.core.fuse import Approved, Standing
 from retentiond.core.model import (
     Arming,
-    FolderView,
     Gap,
-    Intent,
-    Key,
     Kind,
     Outcome,
-    Place,
     Reason,
-    Ref,
     Refile,
     Result,
-    Snapshot,
 )
-from retentiond.core.period import Period, start_of
-from retentiond.core.plan import Plan, make_plan
+from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import ClockDoubted, Exit, MailboxError, StrayLost, Unreachable, Why, gravest
-from retentiond.execute import Hands, Keeping, execute, settle
-from retentiond.locks import held
+from retentiond.errors import Why, gravest
+from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
-from retentiond.mailbox.base import Question
-from retentiond.survey import is_believed, item_mark, survey, undated
+from retentiond.recovery import hands_of, locked, settle_open_intents
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger
 
 _log = get_logger()
-
-#: For so long the name of a letter is remembered after it was last seen: a folder that is swept daily loses
-#: no name that is still in use, and a name that is used again months later is a new letter's.
-NAMES_KEPT = Period(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items)."""
-
-    looked: Callable[[str], None] = lambda target: None
-    done: Callable[[str, int], None] = lambda target, count: None
-    should_stop: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What a look found and how it was judged; nothing was changed."""
-
-    plan: Plan
-    standings: Mapping[str, Standing]
-    findings: tuple[Finding, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 even when things are due; 75 where a mailbox could not be looked at."""
-        return Exit.UNREACHED if self.plan.gaps else Exit.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +70,6 @@ class Report:
         return sum(len(each.keys) for each in self.outcomes if each.result in results)
 
 
-Reviewed = Mapping[Place, frozenset[Key]]
-
-
 def sweep(
     estate: Estate,
     book: Ledger,
@@ -112,7 +79,7 @@ def sweep(
     only: str | None = None,
     reviewed: Reviewed | None = None,
     wait_seconds: float = 0,
-    progress: Progress = Progress(),
+    progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
 ) -> Report:
     """One pass over all targets, or over `only` one.
@@ -122,17 +89,17 @@ def sweep(
     at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
-    with _locked(estate, book, locks, only, wait_seconds) as (free, taken):
-        recovered = _settle_open_intents(estate, book, free, now, progress, crew)
+    with locked(estate, book, locks, only, wait_seconds) as (free, taken):
+        recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
         standings = standings_of(estate, book)
-        approved, broken = _approve(plan, standings, estate, only, reviewed)
+        approved, broken = approve_all(plan, standings, estate, only, reviewed)
         broken = _since_when(broken, plan, book, now)
         for finding in broken:
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
-        hands = _hands(estate, book, now, progress)
+        hands = hands_of(estate, book, now, progress)
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
@@ -146,225 +113,7 @@ def sweep(
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
 
 
-def audit(
-    estate: Estate,
-    now: datetime,
-    *,
-    book: Ledger | None = None,
-    only: str | None = None,
-    as_of: datetime | None = None,
-    progress: Progress = Progress(),
-    crew: Crew = ONE_BY_ONE,
-) -> Audit:
-    """The look and the judgement of a sweep, and nothing else. Needs no ledger and takes no lock."""
-    plan = look_and_judge(estate, _concerned(estate, only), now, book, progress, as_of, crew=crew)
-    standings = standings_of(estate, book)
-    _, broken = _approve(plan, standings, estate, only, None)
-    return Audit(plan, standings, tuple(sorted({*_findings_of(estate, plan, now), *broken})))
-
-
-def look_and_judge(
-    estate: Estate,
-    targets: Sequence[Target],
-    now: datetime,
-    book: Ledger | None,
-    progress: Progress = Progress(),
-    as_of: datetime | None = None,
-    checks_clock: bool = True,
-    wants_days: bool = False,
-    crew: Crew = ONE_BY_ONE,
-) -> Plan:
-    """Looks at these targets and judges every item. Raises ClockDoubted; nothing is written then.
-
-    The second look of a sweep does not check the clock again: `now` is the sweep's one reading of it,
-    and may be long ago by then.
-    """
-    if not targets:
-        return Plan(now, ())
-    questions = {
-        target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
-    }
-    mailboxes = [(target.open(), questions[target.name]) for target in targets]
-    found = survey(mailboxes, progress.looked, crew)
-    last_entry = book.last_minute() if book is not None else None
-    doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
-    if doubted is not None:
-        _log.error("clock.doubted", against=doubted.against, seconds=doubted.seconds)
-        raise ClockDoubted(doubted.against, doubted.seconds)
-    for gap in found.snapshot.gaps:
-        _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
-    snapshot = _with_sightings(found.snapshot, estate, book, now)
-    return make_plan(snapshot, estate.house(as_of or now))
-
-
-def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
-    """What the book says of each target; without a book every target is unarmed."""
-    standings = {}
-    for target in estate.targets:
-        if book is None:
-            standings[target.name] = Standing(target.rules, target.period)
-        else:
-            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
-    return standings
-
-
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _locked(
-    estate: Estate, book: Ledger, locks: Path, only: str | None, wait_seconds: float
-) -> Iterator[tuple[tuple[Target, ...], tuple[Target, ...]]]:
-    """The targets that are ours for this sweep, and those that another process holds."""
-    concerned = _concerned(estate, only)
-    with held(locks, (target.name for target in concerned), wait_seconds) as names:
-        free = tuple(target for target in concerned if target.name in names)
-        yield free, tuple(target for target in concerned if target.name not in names)
-
-
-def _concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
-    """The targets to look at: an advisor's replies need their homes looked at too."""
-    if only is None:
-        return estate.targets
-    target = estate.target(only)
-    if target.kind is Kind.ADVISOR:
-        return (*estate.of(Kind.HELPLINE), target)
-    return (target,)
-
-
-def recover(
-    estate: Estate,
-    book: Ledger,
-    locks: Path,
-    now: datetime,
-    *,
-    progress: Progress = Progress(),
-    crew: Crew = ONE_BY_ONE,
-) -> tuple[Outcome, ...]:
-    """Settles what an interrupted sweep left open, and does nothing else. Raises as `sweep` does."""
-    with _locked(estate, book, locks, None, 0) as (free, _):
-        return _settle_open_intents(estate, book, free, now, progress, crew)
-
-
-def _settle_open_intents(
-    estate: Estate, book: Ledger, free: Sequence[Target], now: datetime, progress: Progress, crew: Crew
-) -> tuple[Outcome, ...]:
-    """Closes what an interrupted sweep left open. The clock is checked first, by a look."""
-    names = {target.name for target in free}
-    mine = [intent for intent in book.open_intents() if _touched(intent) <= names]
-    if not mine:
-        return ()
-    look_and_judge(estate, free, now, book, progress, crew=crew)
-    hands = _hands(estate, book, now, progress)
-    outcomes: list[Outcome] = []
-    for intent in mine:
-        try:
-            outcomes.extend(settle(intent, hands))
-        except MailboxError as error:
-            _log.warning("intent.left_open", target=error.target, why=error.why)
-    return tuple(outcomes)
-
-
-def accept_loss(
-    estate: Estate, book: Ledger, locks: Path, name: str, count: int, now: datetime, *, who: str
-) -> int:
-    """A person has looked: `count` replies of this target that stand in neither mailbox are gone, not by us.
-
-    Closes the intents that stopped everything, enters who said so, and returns how many were closed.
-    Raises StrayLost where another number is lost, Unreachable where a mailbox is held or away.
-    """
-    estate.target(name)
-    mine = [intent for intent in book.open_intents() if intent.place.target == name]
-    names = {each for intent in mine for each in _touched(intent)}
-    closed = 0
-    with held(locks, names) as free:
-        for missing in sorted(names - free):
-            raise Unreachable(missing, Why.LOCKED)
-        hands = _hands(estate, book, now, Progress())
-        for intent in mine:
-            try:
-                settle(intent, hands)
-            except StrayLost:
-                settle(intent, hands, accepts_loss_of=count)
-                book.record("loss accepted", {"target": name, "count": count, "who": who}, now)
-                closed += 1
-    return closed
-
-
-def _touched(intent: Intent) -> set[str]:
-    return {intent.place.target, intent.home or intent.place.target}
-
-
-def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
-    """Items without a believable date learn when they were first seen (and are remembered); a dated letter
-    learns it of its name, which is forgotten soon after the last letter of that name is gone."""
-    if book is None or not snapshot.views:
-        return snapshot
-    firsts: dict[Ref, datetime] = {}
-    question = estate.question(estate.target(snapshot.views[0].target), now)
-    for name, items in undated(snapshot, question).items():
-        for is_dated, term in ((False, _twice(estate.target(name).period)), (True, NAMES_KEPT)):
-            marks = {
-                item.ref: item_mark(estate.marker, item)
-                for item in items
-                if is_believed(item, question) is is_dated
-            }
-            if marks:
-                until = start_of(term.after(now.date()), estate.zone)
-                seen = book.first_seen(name, tuple(marks.values()), now, until)
-                firsts |= {ref: seen[mark] for ref, mark in marks.items()}
-    if not firsts:
-        return snapshot
-    views = []
-    for view in snapshot.views:
-        asked = estate.question(estate.target(view.target), now)
-        folders = tuple(_knowing(folder, firsts, asked) for folder in view.folders)
-        views.append(replace(view, folders=folders))
-    return replace(snapshot, views=tuple(views))
-
-
-def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
-    """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
-    census = folder.census
-    if census.ahead is not None and asked.ahead is not None:
-        more = sum(
-            item.first_seen is not None and item.first_seen < asked.ahead
-            for item in items
-            if not is_believed(item, asked)
-        )
-        census = replace(census, ahead=census.ahead + more)
-    return replace(folder, census=census, items=items)
-
-
-def _twice(period: Period) -> Period:
-    """For how long a first sighting is remembered: past the day on which the item falls due by it."""
-    return Period(2 * period.months, 2 * period.days)
-
-
-def _approve(
-    plan: Plan,
-    standings: Mapping[str, Standing],
-    estate: Estate,
-    only: str | None,
-    reviewed: Reviewed | None,
-) -> tuple[dict[str, Approved], list[Finding]]:
-    """What passed the fuse, advisors first (a reply comes home before the home is swept)."""
-    approved: dict[str, Approved] = {}
-    broken: list[Finding] = []
-    for target in sorted(plan.targets, key=lambda each: each.kind is Kind.HELPLINE):
-        if only is not None and target.target != only:
-            continue
-        if reviewed is None:
-            verdict = approve(target, standings, estate.limits)
-        else:
-            verdict = approve_reviewed(target, reviewed, standings)
-        if isinstance(verdict, Approved):
-            approved[target.target] = verdict
-            broken.extend(findings.of_fuse(verdict.withheld))
-        else:
-            broken.extend(findings.of_fuse(verdict))
-    return approved, broken
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -383,21 +132,6 @@ def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: dateti
     ]
 
 
-def _hands(estate: Estate, book: Ledger, now: datetime, progress: Progress) -> Hands:
-    helplines = estate.of(Kind.HELPLINE)
-    return Hands(
-        open=lambda name: estate.target(name).open(),
-        book=book,
-        marker=estate.marker,
-        now=now,
-        cutoffs={target.name: estate.terms(target, now).cutoff for target in helplines},
-        keeping={target.name: _keeping(estate, target, book, now) for target in estate.targets},
-        told=progress.done,
-        should_stop=progress.should_stop,
-        homes={target.name: Lock() for target in helplines},
-    )
-
-
 def _carry_out(
     estate: Estate, approved: Mapping[str, Approved], hands: Hands, crew: Crew
 ) -> tuple[Outcome, ...]:
@@ -412,15 +146,6 @@ def _carry_out(
         for answered in crew.each(lambda each: execute(each, hands), named):
             outcomes.extend(answered)
     return tuple(outcomes)
-
-
-def _keeping(estate: Estate, target: Target, book: Ledger, now: datetime) -> Keeping:
-    """What the test at arming and the operator's declaration say; an advisor's is its helplines'."""
-    until = None
-    if target.server_keeps is not None:
-        until = target.server_keeps.after(now.astimezone(estate.zone).date())
-    arming, _ = book.standing(target.name)
-    return Keeping(arming.keeps_copies if arming is not None else None, until)
 
 
 def _look_again(
@@ -453,19 +178,6 @@ def _look_again(
     return Plan(plan.made, old + fresh.targets, fresh.gaps)
 
 
-def _findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:
-    cutoffs = {target.name: estate.terms(target, now).cutoff for target in estate.targets}
-    # An advisor's mail is judged by the terms of its helpline; the latest of them is the strictest.
-    latest = max((cutoffs[target.name] for target in estate.of(Kind.HELPLINE)), default=None)
-    if latest is not None:
-        cutoffs |= dict.fromkeys(
-            (target.name for target in estate.targets if target.kind is not Kind.LETTERS), latest
-        )
-    return findings.of_plan(
-        plan, {name: cutoff.astimezone(estate.zone).date() for name, cutoff in cutoffs.items()}
-    )
-
-
 def _found(
     estate: Estate,
     plan: Plan,
@@ -482,7 +194,7 @@ def _found(
         for gap in second.gaps
         if gap not in plan.gaps
     ]
-    found = _findings_of(estate, plan, now) + findings.of_sweep(approved, outcomes, second, keeping)
+    found = findings_of(estate, plan, now) + findings.of_sweep(approved, outcomes, second, keeping)
     return tuple(sorted({*found, *broken, *unseen}))
 
 

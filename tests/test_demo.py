@@ -55,7 +55,11 @@ def test_the_numbers_that_are_agreed_to_are_those_that_the_audit_named() -> None
 
 def test_what_was_looked_at_twice_has_nothing_left_to_do() -> None:
     said = first_minute().flowing
-    assert "745 items done; looked again" in said
+    # How many letters lie before the cutoff differs by the day; a sweep does what its audit named.
+    due, astray = map(int, re.findall(r"Due: (\d+)\. Astray: (\d+)\.", said)[0])
+    assert due > 600
+    assert astray == 35
+    assert f"{due + astray} items done; looked again" in said
     assert "Nothing is due and nothing is astray. Held: 6. For review: 1." in said
     assert re.search(
         r"The ledger verifies: \d+ entries, 2 signed checkpoints, \d+ seals, 0 open intents", said

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retentiond.audit import Audit, audit
 from retentiond.cli.screen import progress, show_findings, show_plan
 from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_csv, as_json
-from retentiond.sweep import Audit, audit
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:

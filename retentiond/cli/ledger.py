@@ -88,12 +88,12 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
 
     The ledger keeps who said so, and how many.
     """
-    from retentiond import sweep
+    from retentiond.recovery import accept_loss as close_lost
 
     current = session(ctx)
     with current.estate_with_ledger() as (estate, book):
         locks = current.config.ledger.directory
-        closed = sweep.accept_loss(estate, book, locks, name, count, now(), who=who())
+        closed = close_lost(estate, book, locks, name, count, now(), who=who())
     say(current, f"{name}: {closed} open intents closed." if closed else f"{name}: nothing of it is lost.")
     return 0
 

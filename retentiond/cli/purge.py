@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from retentiond import pause as pauses
+from retentiond.audit import standings_of
 from retentiond.cli.screen import progress
 from retentiond.cli.session import now, session
 from retentiond.cli.sweep import show
 from retentiond.errors import PlanRefused
 from retentiond.saved_plan import load
-from retentiond.sweep import standings_of, sweep
+from retentiond.sweep import sweep
 
 
 @click.command(epilog="Example: retentiond audit --save plan.json && retentiond purge plan.json")

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import click
 
+from retentiond.audit import Progress
 from retentiond.core.findings import Finding
 from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
 from retentiond.report.tables import outcome_rows, rows
 from retentiond.report.words import DEEDS, finding_sentence
-from retentiond.sweep import Progress
 
 
 def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> None:

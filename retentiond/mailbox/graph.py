@@ -20,6 +20,7 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Standing,
 )
@@ -60,6 +61,14 @@ class GraphMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.PARTS
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         """Signs in, by asking for the folders: a refused proof or a closed door is found out here."""
@@ -122,7 +131,8 @@ class GraphMailbox:
     ) -> Iterator[Message]:
         return graph_carry.fetch(self.session, place, keys)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        """By what survives, whatever the other end keeps: Graph gives other bytes each time."""
         return graph_carry.copies(self.session, place, of)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 from retentiond.core.model import Key, Place
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
-from retentiond.mailbox.content import likeness
 from retentiond.mailbox.graph_line import BATCH, Ask, TurnedAway
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, Row, either, segment, text
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.likeness import likeness
 
 _REPLIED = "102"
 #: How many Message-IDs one search names.
@@ -39,7 +39,7 @@ def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Messa
             row = rows[key]
             if row.received is not None:
                 parcel = exported.get(row.id, "")
-                yield Message(key, content, row.received, _flags(row), likeness(content), parcel)
+                yield Message(key, content, row.received, _flags(row), parcel)
 
 
 def copies(session: Session, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from retentiond.audit import audit
 from retentiond.errors import ClockDoubted
-from retentiond.sweep import audit
 from tests.letters.later import estate_of_letters
 from tests.letters.world import NAME, OLD, YOUNG, World
 from tests.servers.seed import CANARY

@@ -364,7 +364,8 @@ def sighting_of(letters: World, opened: LettersMailbox, path: Path) -> bytes:
 
 def test_without_births_letters_count_from_when_they_were_first_seen(tmp_path: Path) -> None:
     """A disk that keeps no birth: nothing is early, an edit restarts nothing, and the day comes."""
-    from retentiond.sweep import audit, sweep
+    from retentiond.audit import audit
+    from retentiond.sweep import sweep
     from tests.letters.later import estate_of_letters
 
     with world(tmp_path, keeps_birth=False) as letters:

@@ -12,12 +12,12 @@ from random import Random
 from freezegun.api import FrozenDateTimeFactory
 
 from retentiond.arming import arm
+from retentiond.audit import Progress
 from retentiond.condition import Condition
 from retentiond.core.findings import Cause
 from retentiond.core.promises import Concern, Worry
 from retentiond.ledger import Ledger
 from retentiond.rounds import Service, make_round, watch
-from retentiond.sweep import Progress
 from retentiond.targets import Estate
 from tests.stories.small_world import LINE, SIX, ZONE, World, mail
 

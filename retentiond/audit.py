@@ -1,0 +1,223 @@
+"""Looks, judges, and stops there: an audit, and the first half of every sweep (law 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from retentiond.core import findings
+from retentiond.core.clock import doubt
+from retentiond.core.findings import Finding
+from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
+from retentiond.core.model import (
+    FolderView,
+    Key,
+    Kind,
+    Place,
+    Ref,
+    Snapshot,
+)
+from retentiond.core.period import Period, start_of
+from retentiond.core.plan import Plan, make_plan
+from retentiond.crew import ONE_BY_ONE, Crew
+from retentiond.errors import ClockDoubted, Exit
+from retentiond.logs import get_logger
+from retentiond.mailbox.base import Question
+from retentiond.survey import is_believed, item_mark, survey, undated
+from retentiond.targets import Estate, Target
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
+
+_log = get_logger()
+
+#: For so long the name of a letter is remembered after it was last seen: a folder that is swept daily loses
+#: no name that is still in use, and a name that is used again months later is a new letter's.
+NAMES_KEPT = Period(days=7)
+
+Reviewed = Mapping[Place, frozenset[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items)."""
+
+    looked: Callable[[str], None] = lambda target: None
+    done: Callable[[str, int], None] = lambda target, count: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+NOBODY_HEARS = Progress()
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What a look found and how it was judged; nothing was changed."""
+
+    plan: Plan
+    standings: Mapping[str, Standing]
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 even when things are due; 75 where a mailbox could not be looked at."""
+        return Exit.UNREACHED if self.plan.gaps else Exit.DONE
+
+
+def audit(
+    estate: Estate,
+    now: datetime,
+    *,
+    book: Ledger | None = None,
+    only: str | None = None,
+    as_of: datetime | None = None,
+    progress: Progress = NOBODY_HEARS,
+    crew: Crew = ONE_BY_ONE,
+) -> Audit:
+    """The look and the judgement of a sweep, and nothing else. Needs no ledger and takes no lock."""
+    plan = look_and_judge(estate, concerned(estate, only), now, book, progress, as_of, crew=crew)
+    standings = standings_of(estate, book)
+    _, broken = approve_all(plan, standings, estate, only, None)
+    return Audit(plan, standings, tuple(sorted({*findings_of(estate, plan, now), *broken})))
+
+
+def look_and_judge(
+    estate: Estate,
+    targets: Sequence[Target],
+    now: datetime,
+    book: Ledger | None,
+    progress: Progress = NOBODY_HEARS,
+    as_of: datetime | None = None,
+    checks_clock: bool = True,
+    wants_days: bool = False,
+    crew: Crew = ONE_BY_ONE,
+) -> Plan:
+    """Looks at these targets and judges every item. Raises ClockDoubted; nothing is written then.
+
+    The second look of a sweep does not check the clock again: `now` is the sweep's one reading of it,
+    and may be long ago by then.
+    """
+    if not targets:
+        return Plan(now, ())
+    questions = {
+        target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
+    }
+    mailboxes = [(target.open(), questions[target.name]) for target in targets]
+    found = survey(mailboxes, progress.looked, crew)
+    last_entry = book.last_minute() if book is not None else None
+    doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
+    if doubted is not None:
+        _log.error("clock.doubted", against=doubted.against, seconds=doubted.seconds)
+        raise ClockDoubted(doubted.against, doubted.seconds)
+    for gap in found.snapshot.gaps:
+        _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
+    snapshot = _with_sightings(found.snapshot, estate, book, now)
+    return make_plan(snapshot, estate.house(as_of or now))
+
+
+def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
+    """What the book says of each target; without a book every target is unarmed."""
+    standings = {}
+    for target in estate.targets:
+        if book is None:
+            standings[target.name] = Standing(target.rules, target.period)
+        else:
+            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
+    return standings
+
+
+def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
+    """The targets to look at: an advisor's replies need their homes looked at too."""
+    if only is None:
+        return estate.targets
+    target = estate.target(only)
+    if target.kind is Kind.ADVISOR:
+        return (*estate.of(Kind.HELPLINE), target)
+    return (target,)
+
+
+def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
+    """Items without a believable date learn when they were first seen (and are remembered); a dated letter
+    learns it of its name, which is forgotten soon after the last letter of that name is gone."""
+    if book is None or not snapshot.views:
+        return snapshot
+    firsts: dict[Ref, datetime] = {}
+    question = estate.question(estate.target(snapshot.views[0].target), now)
+    for name, items in undated(snapshot, question).items():
+        for is_dated, term in ((False, _twice(estate.target(name).period)), (True, NAMES_KEPT)):
+            marks = {
+                item.ref: item_mark(estate.marker, item)
+                for item in items
+                if is_believed(item, question) is is_dated
+            }
+            if marks:
+                until = start_of(term.after(now.date()), estate.zone)
+                seen = book.first_seen(name, tuple(marks.values()), now, until)
+                firsts |= {ref: seen[mark] for ref, mark in marks.items()}
+    if not firsts:
+        return snapshot
+    views = []
+    for view in snapshot.views:
+        asked = estate.question(estate.target(view.target), now)
+        folders = tuple(_knowing(folder, firsts, asked) for folder in view.folders)
+        views.append(replace(view, folders=folders))
+    return replace(snapshot, views=tuple(views))
+
+
+def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
+    """A folder whose items know when they were first seen; those that count from it are in the forecast."""
+    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    census = folder.census
+    if census.ahead is not None and asked.ahead is not None:
+        more = sum(
+            item.first_seen is not None and item.first_seen < asked.ahead
+            for item in items
+            if not is_believed(item, asked)
+        )
+        census = replace(census, ahead=census.ahead + more)
+    return replace(folder, census=census, items=items)
+
+
+def _twice(period: Period) -> Period:
+    """For how long a first sighting is remembered: past the day on which the item falls due by it."""
+    return Period(2 * period.months, 2 * period.days)
+
+
+def approve_all(
+    plan: Plan,
+    standings: Mapping[str, Standing],
+    estate: Estate,
+    only: str | None,
+    reviewed: Reviewed | None,
+) -> tuple[dict[str, Approved], list[Finding]]:
+    """What passed the fuse, advisors first (a reply comes home before the home is swept)."""
+    approved: dict[str, Approved] = {}
+    broken: list[Finding] = []
+    for target in sorted(plan.targets, key=lambda each: each.kind is Kind.HELPLINE):
+        if only is not None and target.target != only:
+            continue
+        if reviewed is None:
+            verdict = approve(target, standings, estate.limits)
+        else:
+            verdict = approve_reviewed(target, reviewed, standings)
+        if isinstance(verdict, Approved):
+            approved[target.target] = verdict
+            broken.extend(findings.of_fuse(verdict.withheld))
+        else:
+            broken.extend(findings.of_fuse(verdict))
+    return approved, broken
+
+
+def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:
+    cutoffs = {target.name: estate.terms(target, now).cutoff for target in estate.targets}
+    # An advisor's mail is judged by the terms of its helpline; the latest of them is the strictest.
+    latest = max((cutoffs[target.name] for target in estate.of(Kind.HELPLINE)), default=None)
+    if latest is not None:
+        cutoffs |= dict.fromkeys(
+            (target.name for target in estate.targets if target.kind is not Kind.LETTERS), latest
+        )
+    return findings.of_plan(
+        plan, {name: cutoff.astimezone(estate.zone).date() for name, cutoff in cutoffs.items()}
+    )
