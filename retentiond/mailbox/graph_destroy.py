@@ -44,9 +44,6 @@ _TERMS = 15
 _DEFAULT_KEEPING = Period(days=14)
 
 _LAST = (*ROW, "parentFolderId")
-#: The codes that mean a permission, whatever the item.
-_FORBIDDEN = frozenset(("erroraccessdenied", "accessdenied", "authorization_requestdenied", "forbidden"))
-
 #: What is told of a key, and until when, and why.
 _Told = tuple[Result, date | None, str]
 _DONE: _Told = (Result.DONE, None, "")
@@ -102,7 +99,7 @@ class _Deed:
             if not left or not may_try_again:
                 break
         for key in left:
-            is_kept = self.folder.is_bin and why != Why.NO_ACCESS
+            is_kept = self.folder.is_bin and why != Why.NO_RIGHT
             self.told[key] = self._kept(doomed[key]) if is_kept else (Result.FAILED, None, why)
 
     def _last_look(self, keys: Sequence[Key]) -> dict[Key, Row]:
@@ -160,8 +157,10 @@ class _Deed:
                     is_later, wait = True, max(wait or 0.0, answer.wait or 0.0)
                 elif answer.status in (400, 404, 405, 501) and not self.session.lacks_hard_delete:
                     is_unknown = True
+                elif answer.status == 403:
+                    refused[Why.SERVER_HOLD] += 1
                 elif not answer.is_good:
-                    refused[_why(answer)] += 1
+                    refused[Why.UNAVAILABLE if answer.status >= 500 else Why.PROTOCOL] += 1
             if is_later:
                 self.session.line.wait(attempt, wait)
                 return Why.BUSY, True
@@ -169,6 +168,8 @@ class _Deed:
             self.session.lacks_hard_delete = True
             return Why.NO_RIGHT, True
         [(why, _), *_] = refused.most_common(1) or [("", 0)]
+        if why == Why.SERVER_HOLD and not self.session.may_delete(self.folder):
+            why = Why.NO_RIGHT
         return why, why == Why.UNAVAILABLE
 
     def _still_there(self, doomed: dict[Key, Row]) -> list[Key]:
@@ -288,13 +289,6 @@ def hard_delete(session: Session, folder_id: str, rows: Sequence[Row]) -> list[A
         where = f"{session.line.user}/messages"
         asks = [Ask(f"{where}/{segment(row.id)}/permanentDelete", "POST") for row in rows]
     return session.line.order_all(asks)
-
-
-def _why(answer: Answer) -> str:
-    """What a refusal is called, of an item that a look found there all the same."""
-    if answer.status == 403:
-        return Why.NO_ACCESS if answer.code in _FORBIDDEN else Why.SERVER_HOLD
-    return Why.UNAVAILABLE if answer.status >= 500 else Why.PROTOCOL
 
 
 def _id(key: Key) -> str:

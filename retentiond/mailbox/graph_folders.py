@@ -29,6 +29,7 @@ class _Told:
     """A folder as the server tells of it."""
 
     id: str
+    parent: str
     name: str
     count: int
     has_children: bool
@@ -76,7 +77,23 @@ def _known(line: Line) -> dict[str, _Told]:
             known[name] = _told(line, answer.body)
         elif not _may_lack(line, answer):
             raise line.error(answer)
+    known.update(_bins_beside(line, known))
     return known
+
+
+def _bins_beside(line: Line, known: Mapping[str, _Told]) -> dict[str, _Told]:
+    """The other folders of Recoverable Items, where the server lets none but the first be called by name.
+    They lie beside it, and are called the same in every language."""
+    first = known.get(_BINS[0])
+    if first is None or not first.parent or all(name in known for name in _BINS):
+        return {}
+    options = query(select=_FIELDS, top=_PAGE) + "&includeHiddenFolders=true"
+    answer = line.ask(Ask(f"{line.user}/mailFolders/{segment(first.parent)}/childFolders?{options}"))
+    if not answer.is_good:
+        return {}
+    told = [_told(line, each) for body in line.further(answer) for each in _values(line, body)]
+    by_name = {f"recoverableitems{each.name.casefold()}": each for each in told}
+    return {name: by_name[name] for name in _BINS if name in by_name}
 
 
 def _may_lack(line: Line, answer: Answer) -> bool:
@@ -125,6 +142,7 @@ def _told(line: Line, told: object) -> _Told:
             raise NotUnderstood
         return _Told(
             told["id"],
+            str(told.get("parentFolderId") or ""),
             str(told.get("displayName") or ""),
             int(told.get("totalItemCount") or 0),
             bool(told.get("childFolderCount")),

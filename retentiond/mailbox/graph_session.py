@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from retentiond.core.model import Key, Kind, Role
+from retentiond.core.model import Key, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.graph_folders import layout_of
@@ -35,6 +35,8 @@ from retentiond.mailbox.layout import Folder, Folders, Layout
 PAGE, LEAST = 1000, 50
 
 #: What a mailbox item must be asked for beside its own properties, to be judged like a message.
+#: No item's id, whatever the server.
+_NOTHING = "retentiond-asks"
 _OTHER = "id,changeKey,categories,type,size"
 _OF_OTHERS = (RECEIVED, MESSAGE_FLAGS, RECEIPT)
 
@@ -77,6 +79,15 @@ class Session(Folders):
     def item_path(self, folder: Folder, identity: str) -> str:
         """One item in one folder, by its mailbox."""
         return f"{self.items_path}/folders/{segment(folder.id)}/items/{segment(identity)}"
+
+    def may_delete(self, folder: Folder) -> bool:
+        """Whether this application may destroy anything there at all. Graph says 403 of what it may not
+        and of what a hold keeps; of an id that cannot be one it says 403 only where it never looked."""
+        if self.items_path and not self.lacks_hard_delete:
+            ask = Ask(f"{self.item_path(folder, _NOTHING)}?disposalType=hardDelete", "DELETE")
+        else:
+            ask = Ask(f"{self.line.user}/messages/{_NOTHING}/permanentDelete", "POST")
+        return self.line.ask(ask).status != 403
 
     def others(self, folder: Folder) -> Iterator[Row] | None:
         """Every item of a folder, messages or not; None where they cannot be listed."""
@@ -227,20 +238,8 @@ class Session(Folders):
         """What bears the category of a hold, in whatever folder of a helpline, or in those of an advisor's
         that are looked into (P3)."""
         where = f"categories/any(c:c eq {text(self.scope.hold_keyword)})"
-        if self.scope.kind is Kind.ADVISOR:
-            found = self.found(self.looked_into(), fields, where)
-            return ((folder, row) for folder, row in found if self.bears_sign(row))
-        return self._bearing_anywhere(fields, where)
-
-    def _bearing_anywhere(self, fields: Sequence[str], where: str) -> Iterator[tuple[Folder, Row]]:
-        folders = {folder.id: folder for folder in self.layout().folders}
-        options = query(select=",".join((*fields, "parentFolderId")), filter=where, top=str(PAGE))
-        for body in self.line.pages(f"{self.line.user}/messages?{options}"):
-            try:
-                rows = rows_of(body)
-            except NotUnderstood:
-                raise Unreachable(self.target, Why.PROTOCOL) from None
-            yield from ((folders[row.parent], row) for row in rows if row.parent in folders)
+        found = self.found(self.looked_into(), fields, where)
+        return ((folder, row) for folder, row in found if self.bears_sign(row))
 
     def held_conversations(self) -> frozenset[str]:
         """The conversations of which an item bears the category of a hold (P6)."""
