@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from retentiond.cli import check_grants
 from retentiond.cli.check_letters import answers
 from retentiond.cli.screen import progress
 from retentiond.cli.session import now, say, session
 from retentiond.core.model import Kind, Role
 from retentiond.errors import Exit, MailboxError, SecretMissing, gravest
 from retentiond.mailbox.readonly import ReadOnly
+from retentiond.report.letters import notice_sentence
 from retentiond.report.words import WHYS
 from retentiond.targets import Estate, Target
 
@@ -87,6 +89,7 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
     for note in abilities.notes:
         code = Exit.FINDINGS if note == "too-many-rights" else Exit.DONE
         lines.append(Line(target.name, "exchange", WHYS[note], code))
+    lines.extend(Line(target.name, *each) for each in check_grants.answers(abilities))
     carries = "in batches" if abilities.carries_in_batches else "one by one"
     age = "by age, exact to the second" if abilities.searches_by_age else "by date, with a margin"
     lines.append(Line(target.name, "abilities", f"carries replies {carries}; searches {age}"))
@@ -102,6 +105,10 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
         if census.hindrance is not None and census.hindrance.value != "no-uidplus":
             where = census.place.folder
             lines.append(Line(target.name, where, WHYS[census.hindrance.value], Exit.FINDINGS))
+        lines.extend(
+            Line(target.name, census.place.folder, notice_sentence(notice, count, ""), Exit.FINDINGS)
+            for notice, count in census.notices
+        )
     names = ", ".join(folder.place.folder for folder in folders)
     lines.append(Line(target.name, "folders", names + (f"; replies come home to {sent}" if sent else "")))
     return lines

@@ -135,6 +135,23 @@ class Question:
     replying_to: tuple[str, ...] = field(default=(), repr=False)
 
 
+class Granted(StrEnum):
+    """How it stands with one permission of an application."""
+
+    HERE = "here"
+    MISSING = "missing"
+    UNNEEDED = "unneeded"
+    TENANT_WIDE = "tenant-wide"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission, by its name at the server, and how it stands with it."""
+
+    permission: str
+    state: Granted
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What this server, for this login, can promise. Shown by `check`."""
@@ -148,6 +165,8 @@ class Abilities:
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()
+    #: What an application may do in this mailbox, where the server lets that be asked.
+    grants: tuple[Grant, ...] = ()
 
 
 class Sameness(StrEnum):

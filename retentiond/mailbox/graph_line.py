@@ -31,8 +31,14 @@ from retentiond.mailbox.tls import Verified, date_of, retry_after, why_broken
 BATCH = 20
 #: Ids stay the same when an item moves; asked for with every request.
 _PREFER = 'IdType="ImmutableId"'
-#: Where an import URL may lead besides the host of Graph itself.
-_IMPORT_HOSTS = (".office365.com", ".office.com", ".office365.us", ".outlook.cn")
+#: The hosts of Microsoft's clouds: where Graph is one of them, an import URL leads to another.
+_CLOUDS = tuple(
+    f".{name}"
+    for name in (
+        *("microsoft.com", "office.com", "office365.com", "microsoft.us", "office365.us"),
+        *("chinacloudapi.cn", "outlook.cn"),
+    )
+)
 
 #: What Graph calls what is not there.
 _MISSING = frozenset(("erroritemnotfound", "itemnotfound", "errorinvalididmalformed", "resourcenotfound"))
@@ -56,11 +62,13 @@ class TurnedAway(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request below the endpoint. `body` is JSON; a `GET` has none."""
+    """One request below the endpoint. `body` is JSON; a `GET` has none. With `is_beta` it is put to Graph's
+    other version, which tells what the first one does not."""
 
     path: str
     method: str = "GET"
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+    is_beta: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +256,13 @@ class Line:
     def send_parcel(self, url: str, body: Mapping[str, Any]) -> Answer:
         """Posts to an import URL, which is a secret itself: without a token, and never shown. An order."""
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        is_known = host == self.account.host or f".{host}".endswith(_IMPORT_HOSTS)
+        is_microsofts = f".{self.account.host}".endswith(_CLOUDS)
+        is_known = not is_microsofts or f".{parts.hostname}".endswith(_CLOUDS)
         if parts.scheme != "https" or not is_known or "@" in parts.netloc:
             raise Unreachable(self.target, Why.PROTOCOL)
         try:
             with self._gate.entered(self.mailbox):
-                answer = self._posted("POST", url, body, {})
+                answer = self._posted("POST", url, body, {"Prefer": _PREFER})
             if answer.is_later:
                 raise _Trouble(Why.BUSY, may_ask_again=True, is_refusal=True, wait=answer.wait)
             if answer.status >= 500:
@@ -317,7 +325,9 @@ class Line:
     def _with_token(self, ask: Ask) -> Answer:
         token = self.badge.token(self.target)
         headers = {"Authorization": f"Bearer {token}", "Prefer": _PREFER}
-        answer = self._posted(ask.method, self.account.endpoint + ask.path, ask.body, headers)
+        root = self.account.endpoint
+        root = root.rpartition("/")[0] + "/beta" if ask.is_beta else root
+        answer = self._posted(ask.method, root + ask.path, ask.body, headers)
         if answer.status == 401:
             if not self._has_answered:
                 raise _Trouble(Why.PASSWORD, may_ask_again=False, is_refusal=True)

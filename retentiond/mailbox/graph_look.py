@@ -76,6 +76,7 @@ def look(session: Session, question: Question) -> Iterator[FolderView]:
     for folder in folders:
         held = [row for where, row in bearing if where == folder]
         yield _view(session, folder, question, held, conversations, counts.get(folder))
+    yield from session.archive_view()
 
 
 def _counted(session: Session, folders: Sequence[Folder], question: Question) -> dict[Folder, _Counts]:

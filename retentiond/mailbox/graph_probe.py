@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
-from retentiond.mailbox import graph_destroy
+from retentiond.mailbox import graph_destroy, graph_grants
 from retentiond.mailbox.base import Abilities, ClockReading
 from retentiond.mailbox.graph_line import Ask
 from retentiond.mailbox.graph_session import Session
@@ -47,6 +47,7 @@ def abilities(session: Session) -> Abilities:
         tells_roles=True,
         tells_rights=False,
         notes=tuple(notes),
+        grants=tuple(graph_grants.grants(session)),
     )
 
 

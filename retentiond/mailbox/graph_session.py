@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from retentiond.core.model import Key, Role
+from retentiond.core.model import Census, FolderView, Key, Notice, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.graph_folders import layout_of
@@ -36,7 +36,7 @@ PAGE, LEAST = 1000, 50
 
 #: What a mailbox item must be asked for beside its own properties, to be judged like a message.
 #: No item's id, whatever the server.
-_NOTHING = "retentiond-asks"
+NOTHING = "retentiond-asks"
 _OTHER = "id,changeKey,categories,type,size"
 _OF_OTHERS = (RECEIVED, MESSAGE_FLAGS, RECEIPT)
 
@@ -76,6 +76,18 @@ class Session(Folders):
             self._mailbox_id = told if isinstance(told, str) else ""
         return f"/admin/exchange/mailboxes/{segment(self._mailbox_id)}" if self._mailbox_id else ""
 
+    def has_archive(self) -> bool:
+        """Whether there is an archive mailbox, as far as Graph tells; only its beta does."""
+        options = query(select="inPlaceArchiveMailboxId")
+        answer = self.line.ask(Ask(f"{self.line.user}/settings/exchange?{options}", is_beta=True))
+        return answer.is_good and bool(answer.body.get("inPlaceArchiveMailboxId"))
+
+    def archive_view(self) -> Iterator[FolderView]:
+        """What is told of an archive mailbox: that it is there, and that nothing in it is swept (P2)."""
+        if self.line.account.tells_of_archive and self.has_archive():
+            place = Place(self.target, "online-archive", Role.ARCHIVE)
+            yield FolderView(Census(place, None, notices=((Notice.ARCHIVE_UNSWEPT, 1),)))
+
     def item_path(self, folder: Folder, identity: str) -> str:
         """One item in one folder, by its mailbox."""
         return f"{self.items_path}/folders/{segment(folder.id)}/items/{segment(identity)}"
@@ -84,9 +96,9 @@ class Session(Folders):
         """Whether this application may destroy anything there at all. Graph says 403 of what it may not
         and of what a hold keeps; of an id that cannot be one it says 403 only where it never looked."""
         if self.items_path and not self.lacks_hard_delete:
-            ask = Ask(f"{self.item_path(folder, _NOTHING)}?disposalType=hardDelete", "DELETE")
+            ask = Ask(f"{self.item_path(folder, NOTHING)}?disposalType=hardDelete", "DELETE")
         else:
-            ask = Ask(f"{self.line.user}/messages/{_NOTHING}/permanentDelete", "POST")
+            ask = Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
         return self.line.ask(ask).status != 403
 
     def others(self, folder: Folder) -> Iterator[Row] | None:

@@ -54,6 +54,7 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
             for row in found[folder].values()
         )
         yield FolderView(Census(place, None), (), items)
+    yield from session.archive_view()
 
 
 def _by_identity(session: Session) -> Iterator[str]:

@@ -27,8 +27,8 @@ NOTICES: Final[dict[Notice, str]] = {
     " touched; a person must see to them",
     Notice.ITEMS_UNSEEN: "no messages, and this application cannot list them; grant MailboxItem.ReadWrite"
     " (docs/admin/microsoft-365.md)",
-    Notice.ARCHIVE_UNSWEPT: "an archive mailbox, which Microsoft Graph cannot sweep: what is due there stays;"
-    " empty or disable it (docs/admin/microsoft-365.md)",
+    Notice.ARCHIVE_UNSWEPT: "a mailbox of its own, which Microsoft Graph cannot sweep: what is due there"
+    " stays, and the promise is not kept there; empty or disable it (docs/admin/microsoft-365.md)",
 }
 
 #: What destruction is worth, and whether the disk is encrypted, by the codes of `Abilities.notes`.

@@ -83,6 +83,10 @@ WHYS: dict[str, str] = {
     " -MessageCopyForSendOnBehalfEnabled $true",
     "recovery-undeclared": "whether single item recovery or a hold keeps what is removed cannot be asked over"
     " EWS: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor,LitigationHoldEnabled",
+    "items-unseen": "mailbox items cannot be asked for (another cloud, or a permission is missing): replies"
+    " cannot be carried, and what is no message cannot be seen",
+    "recovery-assumed": "whether single item recovery is on cannot be asked by Graph; of what is kept, 14"
+    " days are assumed: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
