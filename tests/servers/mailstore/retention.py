@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.servers.exchange.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
 
 
 @dataclass(frozen=True, slots=True)

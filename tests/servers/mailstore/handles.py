@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.servers.exchange.content import Content
-from tests.servers.exchange.names import Known
-from tests.servers.exchange.properties import Key
-from tests.servers.exchange.rights import short
-from tests.servers.exchange.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.content import Content
+from tests.servers.mailstore.mapi import Key
+from tests.servers.mailstore.names import Known, short
+from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seen:
-    """An item as it stands: what is stored, not what GetItem makes of it."""
+    """An item as it stands: what is stored, not what a protocol makes of it."""
 
     id: str
+    lasting_id: str
     change_key: str
     content: bytes
     received: datetime | None
@@ -137,12 +137,13 @@ class FolderHandle:
                 self._store.take(item)
 
     def _item(self, id_: str) -> Item:
-        return next(item for item in self._folder.items.values() if item.id == id_)
+        return self._store.item(id_)
 
 
 def _seen(item: Item) -> Seen:
     return Seen(
         id=item.id,
+        lasting_id=item.lasting_id,
         change_key=item.change_key,
         content=item.content.mime,
         received=item.received,
@@ -188,6 +189,8 @@ class MailboxHandle:
             assert folder.parent, "a root cannot be deleted"
             folder.parent.children.remove(folder)
             for gone in (folder, *folder.below()):
+                for item in list(gone.items.values()):
+                    self._store.take(item)
                 del self._mailbox.folders[gone.number]
 
     def items(self) -> Iterator[tuple[str, Seen]]:
