@@ -171,14 +171,17 @@ class MailboxHandle:
     def address(self) -> str:
         return self._mailbox.address
 
-    def folder(self, name: str, *, folder_class: str = "IPF.Note", element: str = "Folder") -> FolderHandle:
-        """The folder of this name; one that is missing is made, with its parents."""
+    def folder(
+        self, name: str, *, folder_class: str = "IPF.Note", element: str = "Folder", hidden: bool = False
+    ) -> FolderHandle:
+        """The folder of this name; one that is missing is made, with its parents, `hidden` or not."""
         with self._lock:
             found = self._find(name)
             if found is None:
                 above, _slash, last = name.rpartition("/")
                 parent = self.folder(above)._folder if above else self._mailbox.known("msgfolderroot")
                 found = self._mailbox.make(Known("", last, "", folder_class, element), parent)
+                found.is_hidden = hidden
             return FolderHandle(self._store, self._lock, found)
 
     def drop_folder(self, name: str) -> None:
@@ -211,15 +214,23 @@ class MailboxHandle:
             self._mailbox.retention = timedelta(days=days)
             self._mailbox.refuses_purges = refuses
 
-    def hold(self, on: bool = True, *, refuses: bool = False) -> None:
-        """Sets or lifts a hold of the server's (litigation hold, In-Place Hold)."""
+    def forget_deleted(self) -> None:
+        """Turns single item recovery off."""
+        with self._lock:
+            self._mailbox.keeps_purges = False
+
+    def hold(self, on: bool = True, *, refuses: bool = False, delay: int = 0) -> None:
+        """Sets or lifts a hold of the server's (litigation hold, In-Place Hold). `delay`: for how many days
+        a lifted one still keeps everything (30 in the cloud)."""
         with self._lock:
             self._mailbox.is_held = on
+            ends = self._store.clock.now() + timedelta(days=delay)
+            self._mailbox.delayed_until = ends if delay and not on else None
             self._mailbox.refuses_purges = refuses
 
     def _find(self, name: str) -> Folder | None:
         for folder in self._mailbox.folders.values():
-            is_archive = folder.known.id.startswith("archive")
+            is_archive = folder.known.id.startswith("archive") and folder.known.id != "archive"
             if folder.known.id == name or (not is_archive and short(folder.path) == name):
                 return folder
         return None

@@ -121,6 +121,7 @@ class Folder:
         #: Sorted views, forgotten with each change.
         self.views: dict[object, list[Item]] = {}
         self.change = 0
+        self.is_hidden = False
 
     @cached_property
     def id(self) -> str:
@@ -148,7 +149,8 @@ class Folder:
 class Mailbox:
     """One mailbox with its folders. Retention is set by the attributes; `retention.py` acts on them.
 
-    `keeps_purges` is single item recovery, `is_held` any hold; `refuses_purges` says how a kept item in
+    `keeps_purges` is single item recovery, `is_held` any hold, `delayed_until` the end of the delay hold
+    that follows one in the cloud; `refuses_purges` says how a kept item in
     Purges answers a deletion: with an error, or with a success after which it is still there.
     """
 
@@ -163,10 +165,17 @@ class Mailbox:
         self.by_lasting: dict[int, Item] = {}
         self.keeps_purges = False
         self.is_held = False
+        self.delayed_until: datetime | None = None
         self.refuses_purges = False
         self.retention = timedelta(days=14)
         for known in (*STANDARD, *(ARCHIVE if has_archive else ())):
             self.make(known, self.known(known.parent) if known.parent else None)
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether a hold keeps everything now, or the delay that follows its end does."""
+        is_delayed = self.delayed_until is not None and self.store.clock.now() < self.delayed_until
+        return self.is_held or is_delayed
 
     def make(self, known: Known, parent: Folder | None) -> Folder:
         folder = Folder(self, known, parent, self.store.next_number())
