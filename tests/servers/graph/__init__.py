@@ -22,9 +22,9 @@ a switch can be had both ways (`call.Switches`):
   date has null, is less than every date and sorts before them.
 - Recipients, headers, bodies and the read-receipt flag cannot be filtered by. Items of mailboxes can be
   filtered by all of their properties but the change key. Pages of items hold up to 1,000, as of messages.
-- Mail.ReadBasic shows headers, but no extended properties and no $search.
-- Four requests of a batch are under way at once, and count so; a POST to an importUrl counts too. What is
-  refused for being the fifth counts as having been under way.
+- Mail.ReadBasic shows the internet headers (its description leaves them out of what it does not).
+- The limit of four at once is per app and mailbox (some pages say per app). A POST to an importUrl counts
+  too; what is refused for being the fifth counts as having been under way.
 - createImportSession answers 200 (the documentation has 201, too; switch); a session serves any number of
   items for an hour. It is served by another host than Graph. What has no item in it, and what another
   organisation exported, is ErrorCorruptData (the latter by switch).

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tests.servers.graph.apps import App
 from tests.servers.mailstore.names import Known
 from tests.servers.mailstore.retention import Retention
-from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.store import FOR_ADDRESSES, Folder, Item, Mailbox, Store
 
 IMMUTABLE = 'IdType="ImmutableId"'
 
@@ -32,8 +32,6 @@ UNDOCUMENTED = dict.fromkeys(
     )
 )
 ARCHIVE_FOLDER = Known("archive", "Archive", "msgfolderroot")
-
-_FOR_ADDRESSES = str.maketrans("+/", "-_")
 
 
 class GraphError(Exception):
@@ -85,6 +83,10 @@ class Switches:
     throttle_every: int | None = None
     #: What 429, 503 and 504 of the server's own tell, in seconds.
     retry_after: int = 0
+    #: How long an answer to Graph waits, in seconds: so that requests sent at once are under way at once.
+    takes: float = 0
+    #: A national cloud: it has neither folders and items of mailboxes nor permanentDelete.
+    is_national: bool = False
     #: How many requests at once an app may have under way in a mailbox.
     at_once: int = 4
     #: Pages of more items than this answer 504.
@@ -119,13 +121,11 @@ class Call:
     keys: Mapping[str, str]
     mailbox: Mailbox
     base: str
-
-    @property
-    def url(self) -> str:
-        return f"{self.base}/{self.asked.version}/{self.asked.path}"
+    #: The path names the mailbox's archive.
+    is_archive: bool = False
 
     def id_of(self, item: Item) -> str:
-        return (item.lasting_id if self.asked.is_immutable else item.id).translate(_FOR_ADDRESSES)
+        return item.lasting_id if self.asked.is_immutable else item.id.translate(FOR_ADDRESSES)
 
     def folder(self, key: str = "folder") -> Folder:
         """The folder that the path names, by a well-known name or by its id."""
@@ -134,11 +134,17 @@ class Call:
     def folder_by(self, id_: str) -> Folder:
         name = id_.lower()
         if name in WELL_KNOWN or (name in UNDOCUMENTED and self.switches.names_every_bin):
-            return self.mailbox.known(name)
+            return self._known(name)
         mailbox, kind, number = self._found(id_)
         if kind != "F" or mailbox is not self.mailbox or number not in mailbox.folders:
             raise GraphError(404, "ErrorItemNotFound", "The specified object was not found in the store.")
         return mailbox.folders[number]
+
+    def _known(self, name: str) -> Folder:
+        try:
+            return self.mailbox.known(f"archive{name}" if self.is_archive else name)
+        except KeyError:
+            raise GraphError(404, "ErrorItemNotFound", "The specified folder was not found.") from None
 
     def item(self, folder: Folder | None = None) -> Item:
         """The item that the path names. Raises 404, or 403 for a DELETE of an immutable id that is gone."""
@@ -170,4 +176,4 @@ def denied() -> GraphError:
 
 def folder_id(folder: Folder) -> str:
     """An id for a folder; it is the same with and without immutable ids."""
-    return folder.id.translate(_FOR_ADDRESSES)
+    return folder.id.translate(FOR_ADDRESSES)

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from tests.servers.graph import items, routes
 from tests.servers.graph.apps import App
@@ -24,6 +25,7 @@ from tests.servers.graph.schema import schema
 from tests.servers.graph.tenant import Tenant
 from tests.servers.mailstore.retention import Kept, Retention
 from tests.servers.mailstore.store import Mailbox, Store
+from tests.servers.seed import CANARY
 
 PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in</body></html>"
 _SECRETS = ("authtoken",)
@@ -45,6 +47,8 @@ class Visit:
     action: Action | None
     deed: Callable[[], Answer]
     place: tuple[str, str]
+    #: Whether it asks something of a mailbox, and so counts against the limits.
+    is_counted: bool = False
     is_crowded: bool = False
 
 
@@ -116,7 +120,8 @@ class Desk:
             )
             self.requests.append(noted)
             visit = Visit(asked, noted, self.faults.due(noted), deed, (app, address))
-            if mailbox and operation != "unknown":
+            if mailbox:
+                visit.is_counted = True
                 self._asked_of_graph += 1
                 every = self.switches.throttle_every
                 if every and self._asked_of_graph % every == 0 and visit.action is None:
@@ -130,8 +135,9 @@ class Desk:
 
     def leave(self, visit: Visit) -> None:
         """The answer is ready: the request is not under way any more."""
-        with self._counting:
-            self._under_way[visit.place] -= 1
+        if visit.is_counted:
+            with self._counting:
+                self._under_way[visit.place] -= 1
 
     def answer(self, visit: Visit) -> Answer:
         """Does the deed, unless the script of faults has it otherwise. Raises HangUp."""
@@ -148,20 +154,23 @@ class Desk:
         if visit.is_crowded:
             words = "Application is over its MailboxConcurrency limit."
             return told(429, "ApplicationThrottled", words, str(self.switches.retry_after))
-        with self.lock:
-            for hook in self.hooks:
-                hook(visit.request)
-            try:
+        try:
+            # A batch as a whole holds no lock: each of its requests takes it for itself.
+            if visit.request.operation == "batch":
+                return visit.deed()
+            with self.lock:
+                for hook in self.hooks:
+                    hook(visit.request)
                 found = visit.deed()
-            except UnknownProperty as problem:
-                self.schema_faults.extend(f"{visit.request.operation}: {each}" for each in problem.violations)
-                return _error(problem)
-            except GraphError as problem:
-                return _error(problem)
-            except Kept:
-                return _error(denied())
-            self._check(visit, found)
-            return found
+                self._check(visit, found)
+                return found
+        except UnknownProperty as problem:
+            self.schema_faults.extend(f"{visit.request.operation}: {each}" for each in problem.violations)
+            return _error(problem)
+        except GraphError as problem:
+            return _error(problem)
+        except Kept:
+            return _error(denied())
 
     def _check(self, visit: Visit, found: Answer) -> None:
         known = schema()
@@ -192,10 +201,17 @@ class Desk:
             raise GraphError(404, "ResourceNotFound", "Resource not found for the segment.")
         if mailbox is None:
             raise GraphError(404, "ErrorInvalidUser", "The requested user is invalid.")
+        if self.switches.is_national and route.is_global:
+            raise GraphError(404, "ResourceNotFound", "Resource not found for the segment.")
+        is_archive = keys.get("mailbox", "") == mailbox_id(mailbox, is_archive=True)
+        if is_archive and asked.version != "beta" and not self.switches.serves_archives:
+            raise GraphError(404, "ErrorMailboxNotFound", "The mailbox was not found.")
         if route.need not in app.granted(mailbox.address):
             raise denied()
         self._check_body(asked, route)
-        call = Call(self.store, self.retention, self.switches, app, asked, keys, mailbox, self.base)
+        call = Call(
+            self.store, self.retention, self.switches, app, asked, keys, mailbox, self.base, is_archive
+        )
         if route.deed is None:
             return items.new_session(call, self.sessions, self.import_host)
         return route.deed(call)
@@ -206,7 +222,7 @@ class Desk:
             return
         if route.action:
             violations = [*known.action_violations(*route.action, asked.body)]
-        elif asked.body is not None:
+        elif isinstance(asked.body, dict):
             violations = [*known.violations(asked.body, "graph.message", route.operation)]
         else:
             return
@@ -232,8 +248,7 @@ class Desk:
         return None
 
     def _url(self, asked: Asked) -> str:
-        options = "&".join(f"{name}={value}" for name, value in asked.query.items())
-        return f"{self.base}/{asked.version}/{asked.path}?{options}"
+        return f"{self.base}/{asked.version}/{quote(asked.path)}?{urlencode(asked.query)}"
 
 
 _BETA = frozenset(("getExchangeSettings", "listMailboxFolders", "listMailboxChildFolders", "listItems"))
@@ -246,7 +261,8 @@ def bearer(asked: Asked) -> str:
 
 
 def told(status: int, code: str, message: str, retry_after: str | None = None) -> Answer:
-    """An error as Graph words it."""
+    """An error as Graph words it. Real ones may name people, so these do, too."""
+    message = f"{message} ({CANARY}@{CANARY}.example)"
     inner = {"date": "2026-01-01T00:00:00", "request-id": "0", "client-request-id": "0"}
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return Answer(status, {"error": {"code": code, "message": message, "innerError": inner}}, headers)

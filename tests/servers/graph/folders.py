@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.servers.graph.call import Answer, Call, GraphError, folder_id
+from tests.servers.graph.call import Answer, Call, folder_id
 from tests.servers.graph.pages import context, page, read_options
 from tests.servers.mailstore.store import Folder, Mailbox
 
@@ -92,7 +92,8 @@ def mail_folder(folder: Folder, names: list[str] | None) -> dict[str, Any]:
 
 
 def list_mailbox_folders(call: Call) -> Answer:
-    return _mailbox_folders(call, top_of(call))
+    """The folders that users see, of the mailbox or of its archive."""
+    return _mailbox_folders(call, call.mailbox.known(f"{'archive' * call.is_archive}msgfolderroot"))
 
 
 def list_mailbox_child_folders(call: Call) -> Answer:
@@ -103,20 +104,6 @@ def get_mailbox_folder(call: Call) -> Answer:
     options = read_options(call, None)
     body = {"@odata.context": context(call, "/$entity"), **mailbox_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailboxFolder")
-
-
-def top_of(call: Call) -> Folder:
-    """The folder above all that users see, of the mailbox or of its archive."""
-    if not is_archive(call):
-        return call.mailbox.known("msgfolderroot")
-    if not call.switches.serves_archives and call.asked.version != "beta":
-        raise GraphError(404, "ErrorMailboxNotFound", "v1.0 knows no archive mailboxes.")
-    return call.mailbox.known("archivemsgfolderroot")
-
-
-def is_archive(call: Call) -> bool:
-    """Whether the path names the archive of a mailbox."""
-    return call.keys.get("mailbox", "") == mailbox_id(call.mailbox, is_archive=True)
 
 
 def _mailbox_folders(call: Call, parent: Folder) -> Answer:

@@ -5,6 +5,9 @@ Beside Graph itself it is the sign-in service, a managed identity's endpoint, an
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
 import json
 from collections.abc import Callable, Mapping
 from email.utils import format_datetime
@@ -22,7 +25,7 @@ from tests.servers.graph import batch
 from tests.servers.graph.call import Answer, Asked
 from tests.servers.graph.desk import PAGE, Desk, HangUp, Visit, told
 from tests.servers.graph.tenant import Refused
-from tests.servers.graph.wire import hang_up
+from tests.servers.graph.wire import Connections, hang_up
 
 _METHODS = ["GET", "POST", "PATCH", "DELETE", "PUT"]
 
@@ -30,9 +33,10 @@ _METHODS = ["GET", "POST", "PATCH", "DELETE", "PUT"]
 class _HungUp(Response):
     """No answer, or half of one, and the connection ends."""
 
-    def __init__(self, half: bytes) -> None:
+    def __init__(self, half: bytes, connections: Connections) -> None:
         super().__init__()
         self._half = half
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._half:
@@ -42,14 +46,15 @@ class _HungUp(Response):
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": self._half, "more_body": True})
-        await hang_up(scope["client"], at_once=not self._half)
+        await hang_up(self._connections, scope["client"], at_once=not self._half)
 
 
 class Front:
     """The routes of one server."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, connections: Connections) -> None:
         self.desk = desk
+        self._connections = connections
         self.application = Starlette(
             routes=[
                 Route("/common/discovery/instance", self._instance),
@@ -95,10 +100,12 @@ class Front:
             return self._sent(told(400, "BadRequest", "Unable to read JSON request payload."))
         visit = arrive(asked)
         try:
+            if self.desk.switches.takes:
+                await asyncio.sleep(self.desk.switches.takes)
             return self._sent(await run_in_threadpool(self.desk.answer, visit))
         except HangUp as end:
             whole = self._sent(end.answer).body if end.answer else b""
-            return _HungUp(bytes(whole)[: len(whole) // 2])
+            return _HungUp(bytes(whole)[: len(whole) // 2], self._connections)
         except Exception as problem:
             # The stand-in itself is at fault; the test that used it fails at its end.
             self.desk.failures.append(f"{type(problem).__name__}: {problem}")
@@ -189,9 +196,13 @@ class Front:
 
 
 async def _asked(request: Request, path: str, version: str) -> Asked | None:
+    """The request, its body read: JSON, or base64 where it is said to be text. None where it is neither."""
     data = await request.body()
     try:
-        body = json.loads(data) if data else None
-    except ValueError:
+        if request.headers.get("content-type", "").startswith("text/plain"):
+            body: Any = base64.b64decode(data, validate=True)
+        else:
+            body = json.loads(data) if data else None
+    except (ValueError, binascii.Error):
         return None
     return Asked(request.method, path, dict(request.query_params), dict(request.headers), body, version)

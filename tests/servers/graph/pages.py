@@ -97,6 +97,8 @@ def listed(call: Call, folder: Folder, shape: Shape, render: Render, fits: Calla
 def _chosen(call: Call, folder: Folder, shape: Shape, fits: Callable[[Item], bool]) -> list[Item]:
     asked = call.asked.query
     written = {name: asked[name] for name in ("$filter", "$orderby", "$search") if name in asked}
+    if "$search" in written and shape.kind != "message":
+        raise GraphError(400, "ErrorInvalidUrlQuery", "Items are not searched.")
     if "$search" in written and len(written) > 1:
         raise GraphError(400, "SearchWithFilter", "The query parameter '$search' goes with no other.")
     test, names = query.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])

@@ -24,6 +24,11 @@ class Route:
     changes: bool = False
     action: tuple[str, str] | None = None
 
+    @property
+    def is_global(self) -> bool:
+        """Whether the documentation gives it to the global service alone."""
+        return self.pattern[0] == "admin" or self.operation == "permanentDelete"
+
 
 _USER, _MAILBOX = "users/{user}", "admin/exchange/mailboxes/{mailbox}"
 _READ, _BASIC, _WRITE = "Mail.Read", "Mail.ReadBasic", "Mail.ReadWrite"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from tests.servers.graph.desk import Desk
 from tests.servers.graph.folders import mailbox_id
 from tests.servers.graph.front import Front
 from tests.servers.graph.routes import CHANGING
-from tests.servers.graph.wire import Wire
+from tests.servers.graph.wire import Connections, Wire
 from tests.servers.mailstore.handles import MailboxHandle
 from tests.servers.mailstore.retention import Sent
 from tests.servers.mailstore.store import Clock, Mailbox
@@ -62,7 +63,8 @@ class Graph:
         self.app.consent("User.Read.All")
         self.credential = new_credential()
         self.app.certificates.append(self.credential.certificate)
-        self._wire = Wire(Front(self._desk).application, authority, self.host)
+        connections: Connections = {}
+        self._wire = Wire(Front(self._desk, connections).application, connections, authority, self.host)
         self.port = self._wire.port
         self._desk.base = f"https://{self.host}:{self.port}"
         self._desk.import_host = f"https://localhost:{self.port}"
@@ -177,9 +179,26 @@ class Graph:
         """The id of a mailbox in `/admin/exchange/mailboxes/…`."""
         return mailbox_id(self.store.mailboxes[address.lower()], is_archive=is_archive)
 
+    def expire_tokens(self) -> None:
+        """No bearer token given so far is good any more; new ones can be had."""
+        self.tenant.expire_tokens()
+
+    def secrets(self) -> tuple[str, ...]:
+        """All that was given to clients and must stand in no log: tokens, the queries of importUrls, and what
+        proves an app."""
+        apps = self.tenant.apps.values()
+        return (
+            *self.tenant.tokens(),
+            *self._desk.sessions,
+            *(app.secret for app in apps if app.secret),
+            *self.tenant.assertions,
+            self.tenant.identity_header,
+        )
+
     def end_sessions(self) -> None:
         """No importUrl given so far leads anywhere any more."""
-        self._desk.sessions.clear()
+        for secret, session in self._desk.sessions.items():
+            self._desk.sessions[secret] = replace(session, ends=self.clock.now())
 
     def counts(self) -> dict[str, int]:
         """Operations: how many requests there were, those within a batch among them."""

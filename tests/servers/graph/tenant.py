@@ -62,6 +62,8 @@ class Tenant:
         self.identity: App | None = None
         #: What was refused, by its code; for tests to count.
         self.refusals: list[int] = []
+        #: What apps proved themselves with.
+        self.assertions: list[str] = []
         self._tokens: dict[str, Token] = {}
 
     def new_app(self, name: str) -> App:
@@ -72,6 +74,10 @@ class Tenant:
     def expire_tokens(self) -> None:
         """No token given so far is good any more; new ones can be had."""
         self._tokens = {written: Token(token.app, 0) for written, token in self._tokens.items()}
+
+    def tokens(self) -> tuple[str, ...]:
+        """Every token that was ever given."""
+        return tuple(self._tokens)
 
     def app_of(self, written: str) -> App | None:
         """Whose token this is, be it good or not."""
@@ -137,6 +143,7 @@ class Tenant:
         if form.get("client_assertion_type") != _ASSERTION_TYPE:
             raise Refused("invalid_request", 900144, "The client_assertion_type is wrong.")
         written = form["client_assertion"]
+        self.assertions.append(written)
         try:
             head = jwt.get_unverified_header(written)
             claims = jwt.decode(written, options={"verify_signature": False, "verify_exp": False})

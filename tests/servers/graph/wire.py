@@ -12,40 +12,42 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from retentiond.demo.authority import Authority
 
-#: The open connections by the client's address.
-_transports: dict[tuple[str, int], asyncio.Transport] = {}
+#: The open connections of one server by the client's address.
+Connections = dict[tuple[str, int], asyncio.Transport]
 
 
 class _Protocol(H11Protocol):
     """Remembers its connection, so that an application can end it."""
 
+    by_client: Connections
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if self.client:
-            _transports[self.client] = transport
+            self.by_client[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.client:
-            _transports.pop(self.client, None)
+            self.by_client.pop(self.client, None)
         super().connection_lost(exc)
 
 
-async def hang_up(client: tuple[str, int], *, at_once: bool) -> None:
+async def hang_up(connections: Connections, client: tuple[str, int], *, at_once: bool) -> None:
     """Ends a client's connection: at once, or after what has been written to it."""
-    transport = _transports.get(client)
+    transport = connections.get(client)
     if transport:
         transport.abort() if at_once else transport.close()
-    while client in _transports:
+    while client in connections:
         await asyncio.sleep(0.001)
 
 
 class Wire:
     """Serves an ASGI application on a random port of 127.0.0.1 from `open` to `close`."""
 
-    def __init__(self, application: Any, authority: Authority, host: str) -> None:
+    def __init__(self, application: Any, connections: Connections, authority: Authority, host: str) -> None:
         config = uvicorn.Config(
             application,
-            http=_Protocol,
+            http=type("Protocol", (_Protocol,), {"by_client": connections}),
             ws="none",
             lifespan="off",
             log_config=None,

@@ -20,6 +20,8 @@ from tests.servers.mailstore.names import ARCHIVE, STANDARD, Known, element_of
 #: A property set by a client: its value as text, or several values.
 Value = str | tuple[str, ...]
 
+#: Exchange writes ids in the common alphabet of base64, Graph in the one for addresses.
+FOR_ADDRESSES = str.maketrans("+/", "-_")
 _FROM_ADDRESS = str.maketrans("-_", "+/")
 
 
@@ -93,7 +95,7 @@ class Item:
     @property
     def lasting_id(self) -> str:
         """An id that outlives moves within the mailbox, as Graph gives it to those who prefer it."""
-        return self.home.mailbox.id_of("L", self.lasting)
+        return self.home.mailbox.id_of("L", self.lasting).translate(FOR_ADDRESSES)
 
     @property
     def change_key(self) -> str:
