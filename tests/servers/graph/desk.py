@@ -223,8 +223,7 @@ class Desk:
         if route.action:
             violations = [*known.action_violations(*route.action, asked.body)]
         elif isinstance(asked.body, dict):
-            kind = "graph.mailFolder" if route.operation == "createMailFolder" else "graph.message"
-            violations = [*known.violations(asked.body, kind, route.operation)]
+            violations = [*known.violations(asked.body, "graph.message", route.operation)]
         else:
             return
         if violations:
