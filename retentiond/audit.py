@@ -13,6 +13,7 @@ from retentiond.core.findings import Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.model import (
     FolderView,
+    Item,
     Key,
     Kind,
     Place,
@@ -21,6 +22,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
+from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
 from retentiond.logs import get_logger
@@ -168,7 +170,9 @@ def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now
 
 def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
     """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    known = (replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    is_long = isinstance(folder.items, Roll)
+    items: Sequence[Item] = Roll.of(folder.place, known) if is_long else tuple(known)
     census = folder.census
     if census.ahead is not None and asked.ahead is not None:
         more = sum(

@@ -7,6 +7,7 @@ but their key travel as one `Lot`; an item with a story of its own travels as an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -70,7 +71,8 @@ class Marks:
     """What of an item's headers the core may compare, never read.
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
-    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References.
+    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References, `conversation` what
+    the server itself counts as one (Exchange), within one mailbox.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -78,6 +80,7 @@ class Marks:
     recipients: frozenset[Mark] = frozenset()
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
+    conversation: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,12 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class FolderView:
-    """One folder as the look found it. What is in neither `lots` nor `items` is neither due nor astray."""
+    """One folder as the look found it. What is in neither `lots` nor `items` is neither due nor astray.
+    Where marks were asked for, `items` may be a `Roll` of very many (`core/roll.py`)."""
 
     census: Census
     lots: tuple[Lot, ...] = ()
-    items: tuple[Item, ...] = ()
+    items: Sequence[Item] = ()
 
     @property
     def place(self) -> Place:

@@ -118,7 +118,9 @@ class Question:
     Due is what was received before `cutoff`. Dates before `earliest` or after `latest` are not
     believed. With `ahead`, the census counts what was received before that instant as well.
     `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
-    `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
+    `wants_marks` asks for the marks of what may be due and of what is held: these come as items, not in
+    lots, and nothing else is read for it. `wants_threads` asks for the marks of every message (a stated
+    exception to the law of scale). Letters have no marks: neither changes anything there.
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks.
@@ -130,6 +132,7 @@ class Question:
     latest: datetime
     ahead: datetime | None = None
     may_use_server_clock: bool = True
+    wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
     replying_to: tuple[str, ...] = field(default=(), repr=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from retentiond.core.model import Census, FolderView, Item, Lot, Place, Ref, Role
+from retentiond.core.roll import Roll
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.headers import IDENTITY_FIELDS, THREAD_FIELDS, fields_of, marks_of
@@ -107,6 +108,8 @@ class _View:
         census = self._census(ahead, self._looks_imported())
         if self._question.wants_threads:
             return FolderView(census, (), tuple(self._threads(set(held))))
+        if self._question.wants_marks:
+            return FolderView(census, (), Roll.of(self._place, self._marked(sure, set(odd), set(held))))
         return self._sorted_out(census, sure, set(odd), set(held))
 
     def _ask(
@@ -148,6 +151,17 @@ class _View:
             dates = self._dates(int(key) for key in doubted.keys)
             items += [Item(Ref(self._place, key), at, doubted.is_held) for key, at in dates]
         return FolderView(census, tuple(lot for lot in lots if lot), tuple(items))
+
+    def _marked(self, sure: tuple[int, ...], odd: set[int], held: set[int]) -> Iterator[Item]:
+        """The same, each by itself and with its marks; what is a little too young is left out."""
+        question = self._question
+        wanted = sorted(odd.union(held, sure)) if odd or held else sure
+        for row in headers(self._session, self._place, wanted, THREAD_FIELDS):
+            received, is_held = row.received, row.uid in held
+            is_believable = received is not None and question.earliest <= received <= question.latest
+            if is_held or not is_believable or received is None or received < self._edge:
+                marks = marks_of(row.body, self._session.marker)
+                yield Item(Ref(self._place, row.uid), received, is_held, marks, row.size)
 
     @property
     def _edge(self) -> datetime:

@@ -8,7 +8,7 @@ before and after each effect, so that a test can cut the power at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -171,11 +171,11 @@ class MemoryMailbox:
             if question.wants_threads:
                 items.append(Item(Ref(place, uid), received, is_held, self._marks(stored)))
             elif received is None or not question.earliest <= received <= question.latest:
-                items.append(Item(Ref(place, uid), received, is_held))
-            elif is_held or received < question.cutoff - margin:
+                items.append(self._item(place, uid, is_held, stored, question))
+            elif (is_held or received < question.cutoff - margin) and not question.wants_marks:
                 sure[is_held].append((uid, received))
-            elif received < question.cutoff + margin:
-                items.append(Item(Ref(place, uid), received, is_held))
+            elif is_held or received < question.cutoff + margin:
+                items.append(self._item(place, uid, is_held, stored, question))
         lots = tuple(
             Lot(
                 place,
@@ -369,6 +369,12 @@ class MemoryMailbox:
 
     def _is_held(self, name: str, stored: Stored) -> bool:
         return name == self._scope.hold_folder or self._scope.hold_keyword in stored.flags
+
+    def _item(self, place: Place, uid: int, is_held: bool, stored: Stored, question: Question) -> Item:
+        item = Item(Ref(place, uid), stored.received, is_held)
+        if not question.wants_marks:
+            return item
+        return replace(item, marks=self._marks(stored), size=len(stored.content))
 
     def _marks(self, stored: Stored) -> Marks:
         return marks_of(stored.content, self._marker)
