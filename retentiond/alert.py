@@ -48,6 +48,9 @@ CODES: Final[dict[str, str]] = {
     Cause.CHANGED: "R21",
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
+    Cause.HOLD_OVERDUE: "R31",
+    Cause.HOLD_UNSTATED: "R32",  # nobody is told of these two by mail: they break no promise
+    Cause.HOLD_VANISHED: "R33",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"

@@ -11,6 +11,7 @@ from retentiond.core import findings
 from retentiond.core.clock import doubt
 from retentiond.core.findings import Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
+from retentiond.core.holds import Registered, settle, sought
 from retentiond.core.model import (
     FolderView,
     Item,
@@ -19,6 +20,7 @@ from retentiond.core.model import (
     Place,
     Ref,
     Snapshot,
+    TargetView,
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
@@ -26,8 +28,9 @@ from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
 from retentiond.logs import get_logger
-from retentiond.mailbox.base import Question
-from retentiond.survey import is_believed, item_mark, survey, undated
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.signs import with_signs
+from retentiond.survey import Further, is_believed, item_mark, survey, undated
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -107,7 +110,9 @@ def look_and_judge(
         target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
     }
     mailboxes = [(target.open(), questions[target.name]) for target in targets]
-    found = survey(mailboxes, progress.looked, crew)
+    holds = book.holds.all() if book is not None else ()
+    further = _asking_for_signs(holds, estate) if book is not None else _asking_nothing
+    found = survey(mailboxes, progress.looked, crew, further)
     last_entry = book.last_minute() if book is not None else None
     doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
     if doubted is not None:
@@ -116,7 +121,23 @@ def look_and_judge(
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
     snapshot = _with_sightings(found.snapshot, estate, book, now)
-    return make_plan(snapshot, estate.house(as_of or now))
+    today = now.astimezone(estate.zone).date()
+    register = settle(snapshot, holds, today) if book is not None else None
+    return make_plan(snapshot, estate.house(as_of or now), register)
+
+
+def _asking_for_signs(holds: Sequence[Registered], estate: Estate) -> Further:
+    """Asks a mailbox for the marks of what is held there, and of what the register keeps there."""
+
+    def further(mailbox: Mailbox, view: TargetView) -> TargetView:
+        return with_signs(mailbox, view, sought(holds, view.target, view.kind), estate.marker)
+
+    return further
+
+
+def _asking_nothing(mailbox: Mailbox, view: TargetView) -> TargetView:
+    """Without a ledger there is no register, and the marks would die with the command."""
+    return view
 
 
 def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:

@@ -44,6 +44,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCounts:
+    """The register of holds after the last look: how many by ground, and which are past their review."""
+
+    by_ground: tuple[tuple[str, int], ...]
+    past_review: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """`finished` is when a sweep last came to its end; `cleared` are grave concerns that are gone and were
     told, for the all-clear. Times are aware."""
@@ -55,6 +63,7 @@ class Condition:
     cleared: tuple[Concern, ...] = ()
     open_intents: int = 0
     seal: str = ""
+    holds: HoldCounts | None = None
 
     def succeeded_by(self, concerns: tuple[Concern, ...]) -> Condition:
         """This with other concerns; of those that are gone, what had been told is to be cleared."""
@@ -94,7 +103,15 @@ def _condition(told: dict[str, Any]) -> Condition:
         cleared=tuple(_concern(each) for each in told["cleared"]),
         open_intents=int(told["open_intents"]),
         seal=str(told["seal"]),
+        holds=_holds(told.get("holds")),
     )
+
+
+def _holds(told: dict[str, Any] | None) -> HoldCounts | None:
+    if told is None:
+        return None
+    by_ground = tuple((str(ground), int(count)) for ground, count in told["by_ground"])
+    return HoldCounts(by_ground, tuple(map(str, told["past_review"])))
 
 
 def _concern(told: dict[str, Any]) -> Concern:

@@ -126,6 +126,8 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    HOLD_FOLDER = "hold-folder"
+    NO_KEYWORDS = "no-keywords"
     DISK = "disk"
 
 
@@ -181,6 +183,31 @@ class LedgerDamaged(RetentionError):
     entry: int | None
     what: str
     exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class LedgerOutdated(RetentionError):
+    """The ledger was made by an older version of retentiond; nothing is read from it before its upgrade."""
+
+    version: int
+    current: int
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class UnknownHold(RetentionError):
+    """An id on the command line that no hold in the register bears."""
+
+    id: str
+    exit_code: ClassVar[int] = Exit.USAGE
+
+
+@dataclass(eq=False)
+class NothingFound(RetentionError):
+    """Nothing in the target's folders is what was asked for."""
+
+    target: str
+    exit_code: ClassVar[int] = Exit.FINDINGS
 
 
 @dataclass(eq=False)

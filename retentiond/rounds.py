@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from retentiond import condition as conditions
 from retentiond import pause as pauses
 from retentiond.audit import Progress, audit, standings_of
-from retentiond.condition import Condition, Counts, Round
+from retentiond.condition import Condition, Counts, HoldCounts, Round
 from retentiond.core.chain import HOUSE, Break
 from retentiond.core.findings import Finding
+from retentiond.core.holds import Register
 from retentiond.core.model import Hold, Result, Review
 from retentiond.core.plan import Plan
 from retentiond.core.promises import (
@@ -85,6 +86,7 @@ class _Seen:
     open_intents: int
     seal: str
     done: int = 0
+    holds: HoldCounts | None = None
 
 
 def begin(service: Service, progress: Progress) -> None:
@@ -225,7 +227,15 @@ def _seen(
         )
         for each in plan.targets
     )
-    return _Seen(tuple(concerns), counts, len(book.open_intents()) if book is not None else 0, seal, done)
+    open_intents = len(book.open_intents()) if book is not None else 0
+    return _Seen(tuple(concerns), counts, open_intents, seal, done, _holds(plan.register))
+
+
+def _holds(register: Register | None) -> HoldCounts | None:
+    if register is None:
+        return None
+    by_ground = tuple((ground.value, count) for ground, count in register.grounds().items())
+    return HoldCounts(by_ground, tuple(hold.id for hold in register.past_review()))
 
 
 def _with_seen(condition: Condition, seen: _Seen, now: datetime) -> Condition:
@@ -239,6 +249,7 @@ def _with_seen(condition: Condition, seen: _Seen, now: datetime) -> Condition:
         counts=tuple(sorted((*old, *seen.counts), key=lambda each: each.target)),
         open_intents=seen.open_intents,
         seal=seen.seal or condition.seal,
+        holds=seen.holds or condition.holds,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeAlias
 
 from retentiond.core.clock import ClockReading
 from retentiond.core.model import FolderView, Gap, Item, Kind, Snapshot, TargetView
@@ -23,6 +24,10 @@ class Survey:
     clocks: Mapping[str, ClockReading]
 
 
+#: Asks an open mailbox more, once its folders are known.
+Further: TypeAlias = Callable[[Mailbox, TargetView], TargetView]
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What one mailbox answered: what it holds, or why it did not say."""
@@ -36,21 +41,22 @@ def survey(
     mailboxes: Sequence[tuple[Mailbox, Question]],
     told: Callable[[str], None] = lambda target: None,
     crew: Crew = ONE_BY_ONE,
+    further: Further = lambda mailbox, view: view,
 ) -> Survey:
     """Looks at each mailbox, through a wrapper that cannot change anything.
 
     `told` hears the alias of each mailbox before it is looked at, and again after each folder. Helplines
     come first: where replies are recognised by thread, advisors' folders are searched for answers to
-    what they hold.
+    what they hold. `further` is asked of each mailbox while it is open.
     """
     started = time.monotonic()
     helplines = [pair for pair in mailboxes if pair[0].kind is not Kind.ADVISOR]
     advisors = [pair for pair in mailboxes if pair[0].kind is Kind.ADVISOR]
-    looks = _each(helplines, started, told, crew)
+    looks = _each(helplines, started, told, crew, further)
     answered = tuple(message_id for look in looks for message_id in look.message_ids)
     if answered:
         advisors = [(mailbox, replace(question, replying_to=answered)) for mailbox, question in advisors]
-    looks += _each(advisors, started, told, crew)
+    looks += _each(advisors, started, told, crew, further)
     views = tuple(look.seen for look in looks if isinstance(look.seen, TargetView))
     gaps = tuple(look.seen for look in looks if isinstance(look.seen, Gap))
     clocks = {look.seen.target: look.clock for look in looks if look.clock is not None}
@@ -58,13 +64,19 @@ def survey(
 
 
 def _each(
-    mailboxes: Sequence[tuple[Mailbox, Question]], started: float, told: Callable[[str], None], crew: Crew
+    mailboxes: Sequence[tuple[Mailbox, Question]],
+    started: float,
+    told: Callable[[str], None],
+    crew: Crew,
+    further: Further,
 ) -> list[_Look]:
     named = [(mailbox.target, (mailbox, question)) for mailbox, question in mailboxes]
-    return crew.each(lambda pair: _look_at(*pair, started, told), named)
+    return crew.each(lambda pair: _look_at(*pair, started, told, further), named)
 
 
-def _look_at(mailbox: Mailbox, question: Question, started: float, told: Callable[[str], None]) -> _Look:
+def _look_at(
+    mailbox: Mailbox, question: Question, started: float, told: Callable[[str], None], further: Further
+) -> _Look:
     told(mailbox.target)
     clock: ClockReading | None = None
     message_ids: tuple[str, ...] = ()
@@ -75,13 +87,14 @@ def _look_at(mailbox: Mailbox, question: Question, started: float, told: Callabl
             for folder in opened.look(question):
                 folders.append(folder)
                 told(mailbox.target)
+            view = further(opened, TargetView(mailbox.target, mailbox.kind, tuple(folders)))
             if mailbox.kind is Kind.HELPLINE and question.wants_threads:
                 message_ids = tuple(opened.message_ids())
     except MailboxError as error:
         return _Look(Gap(mailbox.target, mailbox.kind, error.why.value, error.detail), clock)
     except SecretMissing:
         return _Look(Gap(mailbox.target, mailbox.kind, Why.NO_SECRET.value))
-    return _Look(TargetView(mailbox.target, mailbox.kind, tuple(folders)), clock, message_ids)
+    return _Look(view, clock, message_ids)
 
 
 def _since(started: float) -> timedelta:

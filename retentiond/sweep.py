@@ -93,6 +93,7 @@ def sweep(
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        _keep_register(plan, book, now)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
         broken = _since_when(broken, plan, book, now)
@@ -114,6 +115,19 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
+    """What the look made of the register of holds is written before anything is destroyed by it."""
+    register = plan.register
+    if register is None:
+        return
+    book.holds.settle(register, now)
+    for target in sorted({hold.target for hold in register.found}):
+        _log.info("hold.found", target=target, count=sum(hold.target == target for hold in register.found))
+    gone = [hold for hold in register.holds if hold.has_vanished]
+    for target in sorted({hold.target for hold in gone}):
+        _log.warning("hold.vanished", target=target, count=sum(hold.target == target for hold in gone))
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -175,7 +189,7 @@ def _look_again(
     fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
     seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
     old = tuple(target for target in plan.targets if target.target not in seen)
-    return Plan(plan.made, old + fresh.targets, fresh.gaps)
+    return Plan(plan.made, old + fresh.targets, fresh.gaps, fresh.register)
 
 
 def _found(

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
     "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "hold": ("hold", "Keep something past its day: add, list, review and release holds."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "status": ("status", "How the promise stands: last and next round, what is due, held or in the way."),
     "report": ("report", "A month that is over, for the Helplines' Manager: is the promise kept?"),

@@ -11,13 +11,16 @@ from retentiond.errors import (
     Fault,
     LedgerDamaged,
     LedgerMissing,
+    LedgerOutdated,
     MailboxError,
+    NothingFound,
     Paused,
     PermissionsTooOpen,
     PlanRefused,
     RetentionError,
     SecretMissing,
     StrayLost,
+    UnknownHold,
     UnknownTarget,
 )
 from retentiond.report.words import WHYS, items
@@ -66,6 +69,18 @@ def _sentence(error: RetentionError) -> str:
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
+        case UnknownHold():
+            return f"there is no hold {error.id!r}; see which there are: retentiond hold list"
+        case NothingFound():
+            return (
+                f"{error.target}: nothing there is what was asked for, and nothing is held; the sign can also"
+                " be set in a mail program (docs/admin/holds.md)"
+            )
+        case LedgerOutdated():
+            return (
+                f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
+                " nothing was done; back it up, then: retentiond ledger upgrade"
+            )
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"

@@ -185,6 +185,8 @@ class TargetView:
     target: str
     kind: Kind
     folders: tuple[FolderView, ...]
+    #: The marks of the items that bear the sign of a hold themselves, where somebody asked for them.
+    signs: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,8 @@ class Reason(StrEnum):
     ASTRAY_OVERDUE = "astray-overdue"
     NOT_OURS = "not-ours"
     HELD = "held"
+    SIGN_VANISHED = "sign-vanished"
+    CONVERSATION_HELD = "conversation-held"
     UNDATED = "undated"
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"

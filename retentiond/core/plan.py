@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypeAlias
 
+from retentiond.core.holds import Register
 from retentiond.core.model import (
     Census,
     Destroy,
@@ -24,6 +26,8 @@ from retentiond.core.model import (
     Kind,
     Mark,
     Place,
+    Reason,
+    Ref,
     Refile,
     Review,
     Snapshot,
@@ -32,6 +36,9 @@ from retentiond.core.model import (
 )
 from retentiond.core.policy import Terms, judge, judge_lot, judge_stray
 from retentiond.core.replies import Threads, recognise, threads_of
+
+#: Why the register of holds keeps an item that bears no sign of one.
+Kept: TypeAlias = Mapping[Ref, Reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +108,15 @@ class TargetPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to become of everything that was looked at, made from a look at `made` (aware)."""
+    """What is to become of everything that was looked at, made from a look at `made` (aware).
+
+    `register` is what the look made of the register of holds; None where there is no ledger.
+    """
 
     made: datetime
     targets: tuple[TargetPlan, ...]
     gaps: tuple[Gap, ...] = ()
+    register: Register | None = None
 
     def target(self, name: str) -> TargetPlan | None:
         """The plan of one target; None where it could not be looked at."""
@@ -128,21 +139,23 @@ class House:
     by_thread: bool = False
 
 
-def make_plan(snapshot: Snapshot, house: House) -> Plan:
-    """One verdict for each item of the snapshot, settled across all targets."""
+def make_plan(snapshot: Snapshot, house: House, register: Register | None = None) -> Plan:
+    """One verdict for each item of the snapshot, settled across all targets. What the look made of the
+    register of holds, where there is one, says what is kept without a sign."""
+    kept = register.kept if register is not None else {}
     seen = [view for view in snapshot.views if view.kind is Kind.HELPLINE]
     homes = frozenset(view.target for view in seen)
     threads = _threads(seen, house) if house.by_thread else None
     plans = []
     for view in snapshot.views:
         if view.kind is not Kind.ADVISOR:
-            judged = _judged_own(view, house)
+            judged = _judged_own(view, house, kept)
         else:
-            judged = _judged_advisor(view, house, homes, threads)
+            judged = _judged_advisor(view, house, homes, threads, kept)
         plans.append(
             TargetPlan(view.target, view.kind, judged, tuple(folder.census for folder in view.folders))
         )
-    return Plan(snapshot.now, tuple(plans), snapshot.gaps)
+    return Plan(snapshot.now, tuple(plans), snapshot.gaps, register)
 
 
 def _threads(views: Sequence[TargetView], house: House) -> Threads:
@@ -150,7 +163,7 @@ def _threads(views: Sequence[TargetView], house: House) -> Threads:
     return threads_of(items, house.insiders)
 
 
-def _judged_own(view: TargetView, house: House) -> tuple[Part, ...]:
+def _judged_own(view: TargetView, house: House, kept: Kept) -> tuple[Part, ...]:
     terms = house.terms[view.target]
     parts: list[Part] = []
     for folder in view.folders:
@@ -159,20 +172,20 @@ def _judged_own(view: TargetView, house: House) -> tuple[Part, ...]:
             for lot in folder.lots
             if lot.keys
         )
-        parts.extend(_grouped(((item, judge(item, terms)) for item in folder.items), terms))
+        judged = ((item, judge(item, terms, kept.get(item.ref))) for item in folder.items)
+        parts.extend(_grouped(judged, terms))
     return _merged(parts)
 
 
 def _judged_advisor(
-    view: TargetView, house: House, homes: frozenset[str], threads: Threads | None
+    view: TargetView, house: House, homes: frozenset[str], threads: Threads | None, kept: Kept
 ) -> tuple[Part, ...]:
     items = [item for folder in view.folders for item in folder.items]
     owners = recognise(items, house.helplines, threads)
     terms = dict(house.terms)
     any_terms = next(iter(terms.values()))
-    return tuple(
-        _grouped(((item, judge_stray(item, owners[item.ref], terms, homes)) for item in items), any_terms)
-    )
+    judged = ((item, judge_stray(item, owners[item.ref], terms, homes, kept.get(item.ref))) for item in items)
+    return tuple(_grouped(judged, any_terms))
 
 
 def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]:

@@ -31,10 +31,13 @@ class Terms:
         return received is not None and self.earliest <= received <= self.latest
 
 
-def judge(item: Item, terms: Terms) -> Verdict:
-    """The verdict on one item in a helpline's own mailbox."""
+def judge(item: Item, terms: Terms, kept: Reason | None = None) -> Verdict:
+    """The verdict on one item in a helpline's own mailbox; `kept` is why the register of holds keeps it
+    although it bears no sign of one."""
     if item.is_held:
         return Hold()
+    if kept is not None:
+        return Hold(kept)
     if item.received is None or not terms.believes(item.received):
         if item.first_seen is not None and item.first_seen < terms.cutoff:
             return Destroy(Reason.DUE_SINCE_SEEN)
@@ -57,12 +60,17 @@ def judge_lot(lot: Lot, terms: Terms) -> Verdict:
 
 
 def judge_stray(
-    item: Item, owners: frozenset[str], terms: dict[str, Terms], homes: frozenset[str]
+    item: Item,
+    owners: frozenset[str],
+    terms: dict[str, Terms],
+    homes: frozenset[str],
+    kept: Reason | None = None,
 ) -> Verdict:
     """The verdict on one item in an advisor's folders.
 
     `owners` are the helplines whose signs it bears, `homes` those that could be looked at. A held
-    stray goes home and stays held; an overdue one is destroyed where it lies.
+    stray goes home and stays held, one of a held conversation gets the sign there; an overdue one is
+    destroyed where it lies, unless it lost its sign a short while ago.
     """
     if not owners:
         return Keep(Reason.NOT_OURS)
@@ -71,8 +79,11 @@ def judge_stray(
     (home,) = owners
     term = terms[home]
     is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
-    if is_overdue and not item.is_held:
+    is_held = item.is_held or (is_overdue and kept is Reason.CONVERSATION_HELD)
+    if is_overdue and not is_held:
+        if kept is not None:
+            return Hold(kept)
         return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:
         return Keep(Reason.HOME_UNREACHABLE)
-    return Refile(home, item.is_held, Reason.ASTRAY_HELD if item.is_held else Reason.ASTRAY)
+    return Refile(home, is_held, Reason.ASTRAY_HELD if is_held else Reason.ASTRAY)

@@ -76,8 +76,17 @@ class Concern:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a promise is not kept. A Review that is not overdue only waits for a person."""
-        return self.cause != Cause.REVIEW or bool(self.numbers)
+        """Whether a promise is not kept. A Review that is not overdue only waits for a person, as does a
+        hold, until its own review is overdue for a month."""
+        match self.cause:
+            case Cause.REVIEW:
+                return bool(self.numbers)
+            case Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+                return False
+            case Cause.HOLD_OVERDUE:
+                return len(self.numbers) > 1
+            case _:
+                return True
 
     def is_grave(self, now: datetime) -> bool:
         """Whether somebody must be told by now."""
@@ -90,8 +99,10 @@ class Concern:
         return self.is_grave(now) and (self.told is None or abs(now - self.told) >= AGAIN)
 
     def needs_another(self, now: datetime) -> bool:
-        """Whether nobody did anything about it for three days after it had become grave."""
-        return self.is_grave(now) and now - self._became_grave >= NOBODY_ANSWERED
+        """Whether nobody did anything about it for three days after it had become grave. A hold past its
+        review was left alone for a month by then."""
+        is_old = self.cause == Cause.HOLD_OVERDUE or now - self._became_grave >= NOBODY_ANSWERED
+        return self.is_grave(now) and is_old
 
     @property
     def _began(self) -> datetime:

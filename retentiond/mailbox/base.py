@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -136,6 +136,34 @@ class Question:
     wants_threads: bool = False
     wants_days: bool = False
     replying_to: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """By what somebody names the mail to be held: a Message-ID, or a correspondent's address and days.
+
+    The address is sought in From, Sender, To, Cc and Bcc. `since` is the first instant of receipt,
+    `until` the first that is none (aware). Nothing of it is ever shown, kept or logged.
+    """
+
+    message_id: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def is_met_by(self, item: Item, marker: Marker) -> bool:
+        """Whether an item (with all its marks) is one of those."""
+        if self.message_id:
+            return item.marks.message == marker.message(self.message_id)
+        marks = item.marks.authors | item.marks.senders | item.marks.recipients
+        if marker.address(self.address) not in marks:
+            return False
+        if self.since is None and self.until is None:
+            return True
+        return item.received is not None and not (
+            (self.since is not None and item.received < self.since)
+            or (self.until is not None and item.received >= self.until)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +295,16 @@ class Mailbox(Protocol):
         search in advisors' folders alone (replies by thread). Never kept, never shown."""
         ...
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        """These items with all their Marks; `is_held` is whether an item bears the sign of a hold itself
+        or lies in the hold folder, not whether its conversation is held. What is gone is left out.
+        Raises Changed where the Place has another version by now."""
+        ...
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        """What of a helpline's mailbox is wanted, in whatever folder, as `identify` gives it."""
+        ...
+
     def place(self, role: Role) -> Place:
         """The folder of this role as it stands now. Refused(role-unknown) where there is none."""
         ...
@@ -329,7 +367,13 @@ class Mailbox(Protocol):
         ...
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        """Sets the sign of a hold: for a copy at home whose stray was held after it was copied."""
+        """Sets the sign of a hold: on what somebody holds by a command, and on a copy at home whose stray
+        was held after it was copied. Other flags and categories stay."""
+        ...
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        """Takes the sign of a hold away; other flags and categories stay. Refused(hold-folder) where
+        items are held by where they lie: somebody must move them out."""
         ...
 
     def keeps_copies(self) -> bool | None:

@@ -318,7 +318,7 @@ def _bearing_identity(session: Session, place: Place) -> tuple[int, ...]:
         for identity in identities[start : start + _IDENTITIES_AT_ONCE]:
             text = quoted(identity.encode("utf-8"))
             terms += [b"HEADER FROM " + text, b"HEADER SENDER " + text]
-        tree = _either(terms)
+        tree = either(terms)
         charset = b"" if tree.isascii() else b"CHARSET UTF-8 "
         found.update(*session.wire.search(charset + tree, label=place.folder))
     return tuple(sorted(found))
@@ -333,17 +333,17 @@ def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ..
     ]
     found: set[int] = set()
     for start in range(0, len(terms), _IDS_AT_ONCE):
-        tree = _either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
+        tree = either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
         found.update(*session.wire.search(tree, label=place.folder))
     return tuple(sorted(found))
 
 
-def _either(terms: Sequence[bytes]) -> bytes:
-    """OR takes two: a balanced tree, so that no server has to go deep."""
+def either(terms: Sequence[bytes]) -> bytes:
+    """At least one of them. OR takes two: a balanced tree, so that no server has to go deep."""
     if len(terms) == 1:
         return terms[0]
     middle = len(terms) // 2
-    return b"OR " + _either(terms[:middle]) + b" " + _either(terms[middle:])
+    return b"OR " + either(terms[:middle]) + b" " + either(terms[middle:])
 
 
 def headers(session: Session, place: Place, keys: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:

@@ -42,6 +42,7 @@ from retentiond.mailbox.base import (
     Sameness,
     Scope,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.headers import likeness_of, marks_of
 from retentiond.mailbox.likeness import digest
@@ -243,6 +244,22 @@ class MemoryMailbox:
                 if message := likeness_of(stored.content, self._marker).hint:
                     yield message
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        folder, name = self._at(place), self.names()[place.folder]
+        for key in keys:
+            if (stored := folder.messages.get(int(key))) is not None:
+                is_held = self._is_held(name, stored)
+                yield Item(
+                    Ref(place, key), stored.received, is_held, self._marks(stored), len(stored.content)
+                )
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        for name, folder in self._folders.items():
+            if name not in self._scope.leave_out:
+                for item in self.identify(self._place(name, folder), tuple(folder.messages)):
+                    if wanted.is_met_by(item, self._marker):
+                        yield item
+
     def place(self, role: Role) -> Place:
         for name, folder in self._folders.items():
             if folder.role is role:
@@ -341,6 +358,14 @@ class MemoryMailbox:
         for key in keys:
             self._at(place).messages[int(key)].flags |= {self._scope.hold_keyword}
         self._server.on_effect("hold", True)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        if place.role is Role.HOLD:
+            raise Refused(self.target, Why.HOLD_FOLDER, place.folder)
+        self._server.on_effect("unhold", False)
+        for key in keys:
+            self._at(place).messages[int(key)].flags -= {self._scope.hold_keyword}
+        self._server.on_effect("unhold", True)
 
     def keeps_copies(self) -> bool | None:
         return self._server.keeps_copies

@@ -7,6 +7,7 @@ from datetime import date
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Notice, Reason, Result
 from retentiond.core.period import Period
+from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
@@ -18,6 +19,8 @@ REASONS: dict[Reason, str] = {
     Reason.ASTRAY_OVERDUE: "a helpline's reply in a personal folder, and past its period",
     Reason.NOT_OURS: "not a helpline's",
     Reason.HELD: "kept by a hold",
+    Reason.SIGN_VANISHED: "the sign of its hold is gone; kept for two weeks all the same",
+    Reason.CONVERSATION_HELD: "kept by a hold on its conversation",
     Reason.UNDATED: "no believable date of receipt",
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
@@ -90,6 +93,8 @@ WHYS: dict[str, str] = {
     "open-file": "a program has it open; it is looked at again in the next sweep",
     "immutable": "it is immutable or append-only; chattr -i -a lets it go",
     "no-deed": "a folder of letters has no such deed",
+    "no-keywords": "the server does not keep the keyword of a hold; use a hold folder (hold_folder)",
+    "hold-folder": "what lies in the hold folder is held by that, and released by moving it out of there",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }
@@ -142,6 +147,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
         case Cause.NOTICE:
             return notice_sentence(Notice(finding.detail), finding.count, where)
+        case Cause.HOLD_OVERDUE | Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+            return hold_sentence(finding)
         case Cause.KEPT_BY_SERVER:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"
