@@ -304,17 +304,14 @@ class LettersMailbox:
         self._no_deed()
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        self._no_sign()
+        self._no_deed()
 
     def unhold(self, place: Place, keys: Sequence[Key]) -> None:
-        self._no_sign()
+        """A letter is held by lying in the hold folder, and by nothing else."""
+        raise Refused(self.target, Why.HOLD_FOLDER, place.folder)
 
     def seek(self, wanted: Wanted) -> Iterator[Item]:
-        self._no_sign()
-
-    def _no_sign(self) -> NoReturn:
-        """A letter is held by lying in the hold folder, and by nothing else."""
-        raise Refused(self.target, Why.HOLD_FOLDER, "hold")
+        self._no_deed()
 
     def _no_deed(self) -> NoReturn:
         raise Unsupported(self.target, Why.NO_DEED)

@@ -13,7 +13,7 @@ import pytest
 
 from retentiond.core.model import FolderView, Kind, Place, Result, Role
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Message, Question
+from retentiond.mailbox.base import Mailbox, Message, Question, Wanted
 from retentiond.mailbox.headers import likeness_of, marks_of
 from tests.mailbox.grounds import HELPLINE, MARKER, Ground
 from tests.servers.seed import letter
@@ -393,6 +393,91 @@ class MailboxContract:
             mailbox.hold(place, keys[:1])
             assert mailbox.stand(place, keys).held == (keys[0],)
         assert [seen.flags for seen in ground.messages("sent")] == [{"\\seen", HOLD.lower()}, {"\\seen"}]
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    def test_what_bears_a_keyword_is_known_by_its_marks(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        contents = [letter(f"i{n}@post.example", references=(f"root{n}@post.example",)) for n in range(3)]
+        flags = ((HOLD,), (), ("\\Flagged",))
+        keys = [ground.put("inbox", each, LATELY, flags[n]) for n, each in enumerate(contents)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            found = {item.ref.key: item for item in mailbox.identify(place, [*keys, ground.absent(keys[-1])])}
+            assert list(mailbox.identify(place, keys[1:2])) == [found[keys[1]]]
+        assert set(found) == set(keys)
+        assert [found[key].is_held for key in keys] == [True, False, False]
+        assert [found[key].received for key in keys] == [LATELY] * 3
+        for key, content in zip(keys, contents, strict=True):
+            assert replace(found[key].marks, conversation=None) == marks_of(content, MARKER)
+
+    def test_mail_is_sought_by_its_message_id_in_whatever_folder(self, ground: Ground) -> None:
+        wanted = {
+            ground.put("inbox", letter("S1@post.example"), LONG_AGO),
+            ground.put("sent", letter("S1@post.example", body="the same name\r\n"), LATELY),
+        }
+        ground.put("inbox", letter("xS1@post.example"), LATELY)
+        ground.put("inbox", letter("S1@post.example.org"), LATELY)
+        ground.put("inbox", letter("s2@post.example", references=("S1@post.example",)), LATELY)
+        with ground.open() as mailbox:
+            for name in ("S1@post.example", "<S1@post.example>"):
+                found = list(mailbox.seek(Wanted(message_id=name)))
+                assert [item.marks.message for item in found] == [MARKER.message("S1@post.example")] * 2
+                assert {item.ref.key for item in found} == wanted
+            assert list(mailbox.seek(Wanted(message_id='no" such) id@post.example'))) == []
+
+    def test_mail_is_sought_by_who_wrote_or_got_it_and_by_day(self, ground: Ground) -> None:
+        """The whole address, case aside; never mail that merely speaks of somebody."""
+        ann, other = "ann@post.example", "other@post.example"
+        mine = [
+            letter("c1@post.example", sender=f"Ann <{ann}>", recipient=HELPLINE),
+            letter("c2@post.example", sender=HELPLINE, recipient=f"somebody <{other}>, A <ANN@post.example>"),
+        ]
+        keys = [ground.put("inbox", mine[0], LONG_AGO), ground.put("sent", mine[1], LATELY)]
+        for n, content in enumerate(
+            (
+                letter("c3@post.example", sender=f"Joann <jo{ann}>"),
+                letter("c4@post.example", sender=f'"{ann}" <{other}>', body=f"I know {ann}.\r\n"),
+            )
+        ):
+            ground.put("inbox", content, LATELY + timedelta(minutes=n))
+        with ground.open() as mailbox:
+
+            def sought(since: datetime | None = None, until: datetime | None = None) -> list[object]:
+                return [item.ref.key for item in mailbox.seek(Wanted(address=ann, since=since, until=until))]
+
+            assert sought() == keys
+            assert sought(since=LATELY) == keys[1:]
+            assert sought(until=LATELY) == keys[:1]
+            assert sought(LONG_AGO, LONG_AGO + timedelta(seconds=1)) == keys[:1]
+            assert sought(LONG_AGO + timedelta(seconds=1), LATELY) == []
+
+    def test_the_keyword_of_a_hold_is_taken_away_and_no_other(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        keys = [ground.put("inbox", letter(f"w{n}@post.example"), LONG_AGO, ("\\Seen", HOLD)) for n in (1, 2)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            mailbox.unhold(place, keys[:1])
+            assert mailbox.stand(place, keys).held == (keys[1],)
+            mailbox.hold(place, keys)
+            mailbox.hold(place, keys)
+            assert mailbox.stand(place, keys).held == tuple(keys)
+            mailbox.unhold(place, keys)
+            mailbox.unhold(place, keys)
+            assert held_in(view_of(mailbox, "inbox")) == set()
+        assert [seen.flags for seen in ground.messages("inbox")] == [{"\\seen"}] * 2
+
+    def test_what_lies_in_the_hold_folder_is_known_and_cannot_be_let_go(self, ground: Ground) -> None:
+        key = ground.put("Kept", letter("f1@post.example"), LONG_AGO)
+        with ground.open(hold_folder="Kept") as mailbox:
+            view = view_of(mailbox, "hold")
+            [item] = mailbox.identify(view.place, [key])
+            assert (item.is_held, item.received) == (True, LONG_AGO)
+            assert item.marks.message is not None
+            with pytest.raises(Refused) as caught:
+                mailbox.unhold(view.place, [key])
+            assert caught.value.why is Why.HOLD_FOLDER
+            assert held_in(view_of(mailbox, "hold")) == {key}
 
     def test_what_another_client_marked_deleted_is_not_expunged_with_ours(self, ground: Ground) -> None:
         needs(ground, "uidplus", "deletion-flag")

@@ -12,7 +12,7 @@ from retentiond.config import LettersSettings
 from retentiond.core.model import Kind, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Scope
+from retentiond.mailbox.base import Mailbox, Scope, Wanted
 from retentiond.mailbox.letters import LettersMailbox
 from tests.letters.disks import Disk, disk
 from tests.mailbox.contract import LATELY, LONG_AGO, MailboxContract, due_in, question, results, view_of
@@ -25,6 +25,7 @@ LACKING = {
     "keywords": ("keyword", "interrupted_deed", "hold_set_since"),
     "flags": ("looking_leaves", "another_client_marked"),
     "threads": ("threads", "marks_come"),
+    "headers": ("is_sought",),
     "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
 }
 
@@ -169,6 +170,7 @@ class TestLetters(MailboxContract):
                 lambda: mailbox.add(place, []),
                 lambda: mailbox.copy(place, [], mailbox, place),
                 lambda: mailbox.hold(place, []),
+                lambda: mailbox.seek(Wanted("any")),
                 lambda: mailbox.unmark(place, []),
                 mailbox.message_ids,
             ):
