@@ -106,11 +106,9 @@ def look_and_judge(
     """
     if not targets:
         return Plan(now, ())
-    questions = {
-        target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
-    }
-    mailboxes = [(target.open(), questions[target.name]) for target in targets]
     holds = book.holds.all() if book is not None else ()
+    questions = {target.name: _asked(estate, target, now, as_of, wants_days, holds) for target in targets}
+    mailboxes = [(target.open(), questions[target.name]) for target in targets]
     further = _asking_for_signs(holds, estate) if book is not None else _asking_nothing
     found = survey(mailboxes, progress.looked, crew, further)
     last_entry = book.last_minute() if book is not None else None
@@ -124,6 +122,21 @@ def look_and_judge(
     today = now.astimezone(estate.zone).date()
     register = settle(snapshot, holds, today) if book is not None else None
     return make_plan(snapshot, estate.house(as_of or now), register)
+
+
+def _asked(
+    estate: Estate,
+    target: Target,
+    now: datetime,
+    as_of: datetime | None,
+    wants_days: bool,
+    holds: Sequence[Registered],
+) -> Question:
+    """What is asked of a target. Any of its mail that is due may be a link in a conversation that is held:
+    only then its marks are asked for (the law of scale)."""
+    question = estate.question(target, now, as_of)
+    is_linked = any(hold.is_conversation and hold.target == target.name for hold in holds)
+    return replace(question, wants_days=wants_days, wants_marks=question.wants_marks or is_linked)
 
 
 def _asking_for_signs(holds: Sequence[Registered], estate: Estate) -> Further:

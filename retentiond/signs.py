@@ -64,14 +64,15 @@ def _sifted(
 ) -> FolderView:
     """The folder in which what the register may keep stands as items, with their marks.
 
-    `asks_again` is for items that came with the marks of their authors alone.
+    `asks_again` is for an advisor's, which came with the marks of their authors alone, where a conversation
+    is held: any of them may be a link in it.
     """
     unknown = [item.ref.key for item in folder.items if asks_again or item.marks.message is None]
     unknown += [key for lot in folder.lots if not lot.is_held for key in lot.keys]
     found = {
         item.ref.key: item
         for item in identified(mailbox, folder.place, unknown, marker)
-        if missed.is_in(item)
+        if asks_again or missed.is_in(item)
     }
     if not found:
         return folder

@@ -69,8 +69,8 @@ def judge_stray(
     """The verdict on one item in an advisor's folders.
 
     `owners` are the helplines whose signs it bears, `homes` those that could be looked at. A held
-    stray goes home and stays held, one of a held conversation gets the sign there; an overdue one is
-    destroyed where it lies, unless it lost its sign a short while ago.
+    stray goes home and stays held; an overdue one is destroyed where it lies, and kept there where the
+    register keeps it without a sign.
     """
     if not owners:
         return Keep(Reason.NOT_OURS)
@@ -79,11 +79,8 @@ def judge_stray(
     (home,) = owners
     term = terms[home]
     is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
-    is_held = item.is_held or (is_overdue and kept is Reason.CONVERSATION_HELD)
-    if is_overdue and not is_held:
-        if kept is not None:
-            return Hold(kept)
-        return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
+    if is_overdue and not item.is_held:
+        return Hold(kept) if kept is not None else Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:
         return Keep(Reason.HOME_UNREACHABLE)
-    return Refile(home, is_held, Reason.ASTRAY_HELD if is_held else Reason.ASTRAY)
+    return Refile(home, item.is_held, Reason.ASTRAY_HELD if item.is_held else Reason.ASTRAY)

@@ -63,6 +63,8 @@ class Holds:
     def settle(self, register: Register, now: datetime) -> None:
         """Writes what a sweep's look made of the register. Grounds and reviews, which somebody may have
         changed meanwhile, are left as they are; so is what was released meanwhile."""
+        if not (register.changed or register.ended or register.found):
+            return
         with schema.writing(self._engine) as connection:
             for hold in register.changed:
                 if _is_there(connection, hold.id):
