@@ -417,7 +417,7 @@ class MailboxContract:
             ground.put("sent", letter("S1@post.example", body="the same name\r\n"), LATELY),
         }
         ground.put("inbox", letter("xS1@post.example"), LATELY)
-        ground.put("inbox", letter("S1@post.example.org"), LATELY)
+        ground.put("inbox", letter("S1@post.examples.example"), LATELY)
         ground.put("inbox", letter("s2@post.example", references=("S1@post.example",)), LATELY)
         with ground.open() as mailbox:
             for name in ("S1@post.example", "<S1@post.example>"):

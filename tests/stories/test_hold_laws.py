@@ -186,7 +186,7 @@ class Tale:
 def test_what_is_held_is_never_destroyed_and_no_hold_ends_by_itself(
     steps: list[tuple[str, str] | tuple[str, str, str] | tuple[str, int] | tuple[str, bool]],
 ) -> None:
-    """Signs set and taken, holds set and released, mail moved about, the server away, any number of nights."""
+    """Signs set and taken, holds set and released, mail moved, the server away, any number of nights."""
     with tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as directory:
         tale = Tale(World(Path(directory), limits=Limits(unforeseen=1000)))
         for what, *more in steps:
