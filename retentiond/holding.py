@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retentiond.core.holds import Ground, Registered, Sign
-from retentiond.core.model import Item, Key, Kind, Place, Role
+from retentiond.core.model import Item, Key, Kind, Mark, Place, Role
 from retentiond.core.replies import recognise
 from retentiond.errors import NothingFound, Refused, Unreachable, Why
 from retentiond.locks import held
@@ -36,6 +36,14 @@ class Order:
     review: date
     who: str
     is_conversation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many items bore the sign that was taken away, and on how many there is another hold."""
+
+    count: int
+    still_held: int
 
 
 def find(estate: Estate, name: str, wanted: Wanted, now: datetime) -> tuple[Item, ...]:
@@ -76,12 +84,16 @@ def hold(
     )
 
 
-def release(estate: Estate, registered: Registered, book: Ledger, who: str, now: datetime) -> int:
-    """Takes the sign from what this hold is on, and the hold out of the register; returns how many bore it.
+def release(estate: Estate, registered: Registered, book: Ledger, who: str, now: datetime) -> Released:
+    """Takes the sign from what this hold is on, and the hold out of the register.
 
-    Raises Refused(hold-folder), before anything is done, where an item is held by where it lies.
+    What another hold is on as well keeps its sign. Raises Refused(hold-folder), before anything is done,
+    where an item is held by where it lies.
     """
-    marks = frozenset(sign.mark for sign in registered.signs)
+    others = [each for each in book.holds.all() if each.target == registered.target]
+    shared = [_marks(registered) & _marks(each) for each in others if each.id != registered.id]
+    still_held = frozenset().union(*shared)
+    marks = _marks(registered) - still_held
     count = 0
     for name in sorted({registered.target, *(sign.lies_in for sign in registered.signs)}):
         target = estate.target(name)
@@ -92,7 +104,11 @@ def release(estate: Estate, registered: Registered, book: Ledger, who: str, now:
                 mailbox.unhold(place, keys)
                 count += len(keys)
     book.holds.release(registered.id, who, now)
-    return count
+    return Released(count, len(still_held))
+
+
+def _marks(registered: Registered) -> frozenset[Mark]:
+    return frozenset(sign.mark for sign in registered.signs)
 
 
 @contextmanager

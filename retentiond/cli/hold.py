@@ -143,8 +143,10 @@ def release(ctx: click.Context, id: str) -> int:
         holds = book.holds.all()
         _all_known(holds, (id,))
         registered = next(each for each in holds if each.id == id)
-        count = release_hold(estate, registered, book, who(), now())
-    say(current, f"Hold {id} is released: {items(count)} bore its sign. The next sweep judges them anew.")
+        released = release_hold(estate, registered, book, who(), now())
+    others = f" {items(released.still_held)} still held by another hold." if released.still_held else ""
+    judged = " The next sweep judges anew." if released.count else ""
+    say(current, f"Hold {id} is released: {items(released.count)} bore its sign alone.{others}{judged}")
     return 0
 
 

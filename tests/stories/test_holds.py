@@ -16,7 +16,7 @@ from retentiond.core.holds import BY_SIGN, Ground, Registered
 from retentiond.core.model import Reason, Result
 from retentiond.core.promises import Concern, of_findings
 from retentiond.errors import NothingFound, Refused, Unreachable, Why
-from retentiond.holding import Order, between_sweeps, find, hold, release
+from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
 from retentiond.mailbox.base import Wanted
 from retentiond.sweep import Report
@@ -344,7 +344,7 @@ def test_a_hold_on_a_conversation_covers_what_it_answers_and_later_replies(world
     [after] = register(world)
     assert (after.id, len(after.thread)) == (registered.id, 4)
     with world.book() as book:
-        assert release(world.estate(book), after, book, "uid 1000", NOW + 61 * DAY) == 1
+        assert release(world.estate(book), after, book, "uid 1000", NOW + 61 * DAY) == Released(1, 0)
     world.sweep(NOW + 61 * DAY)
     assert world.contents("line", "INBOX") == world.contents("line", "Sent") == []
 
@@ -400,7 +400,7 @@ def test_what_is_released_is_judged_anew(world: World) -> None:
     world.arm_all()
     first, second = (hold_by_command(world, by_id(name)) for name in ("a", "b"))
     with world.book() as book:
-        assert release(world.estate(book), first, book, "uid 1000", NOW) == 1
+        assert release(world.estate(book), first, book, "uid 1000", NOW) == Released(1, 0)
     assert [m.flags for m in world.server.mailbox("line")["INBOX"].messages.values()] == [
         {"\\Seen"},
         {"\\Seen", HELD},
