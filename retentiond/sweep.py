@@ -36,7 +36,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Why, gravest
+from retentiond.errors import Exit, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import hands_of, locked, settle_open_intents
@@ -244,14 +244,16 @@ def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]
 
 
 def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """What the house chain keeps of a sweep: by target, outcomes and findings."""
+    """What the house chain keeps of a sweep: by target, outcomes, findings, and what only waits for a
+    person and breaks no promise."""
     counts: dict[str, dict[str, int]] = {}
     for outcome in outcomes:
         of_target = counts.setdefault(outcome.place.target, {})
         of_target[outcome.result.value] = of_target.get(outcome.result.value, 0) + len(outcome.keys)
     for finding in found:
         of_target = counts.setdefault(finding.target, {})
-        of_target["findings"] = of_target.get("findings", 0) + 1
+        what = "findings" if finding.exit_code != Exit.DONE else "waiting"
+        of_target[what] = of_target.get(what, 0) + 1
     return counts
 
 
