@@ -45,7 +45,8 @@ class Target:
     a new one.
 
     `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
+    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name,
+    `server_kind` the kind of its account.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Target:
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
     server: str = ""
+    server_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
     )
 
 
@@ -202,6 +205,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
     )
 
 

@@ -15,7 +15,7 @@ from retentiond.core.model import Kind, Role
 from retentiond.errors import Exit, MailboxError, SecretMissing, gravest
 from retentiond.mailbox.readonly import ReadOnly
 from retentiond.report.letters import notice_sentence
-from retentiond.report.words import WHYS
+from retentiond.report.words import WHYS, way_home
 from retentiond.targets import Estate, Target
 
 
@@ -45,6 +45,7 @@ def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
         for target in estate.targets if only is None else (estate.target(only),):
             seen.looked(target.name)
             lines.extend(_checked(estate, target))
+            lines.extend(_ways(estate, target))
         if book is None:
             lines.append(Line("ledger", "state", "none yet; make it: retentiond ledger init"))
     code = gravest([line.code for line in lines])
@@ -61,6 +62,16 @@ def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
             say(current, text)
     say(current, "All is well." if code == Exit.DONE else "Lines that begin with ! need somebody.")
     return code
+
+
+def _ways(estate: Estate, target: Target) -> list[Line]:
+    """By which way an advisor's replies go home to each helpline."""
+    if target.kind is not Kind.ADVISOR:
+        return []
+    return [
+        Line(target.name, f"way to {home.name}", way_home(target.server_kind, home.server_kind))
+        for home in estate.of(Kind.HELPLINE)
+    ]
 
 
 def _checked(estate: Estate, target: Target) -> list[Line]:

@@ -192,9 +192,8 @@ class Message:
     content: bytes
     received: datetime
     flags: frozenset[str]
-    #: The whole item as its server packs it (base64), for another mailbox that takes such parcels; opaque,
-    #: empty where there is none.
-    parcel: str = ""
+    #: The whole item as its server packs it (`Mailbox.pack`); opaque, empty where there is none.
+    parcel: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +305,16 @@ class Mailbox(Protocol):
         `sizes` are theirs in bytes, where the caller knows them: the server is not asked once more.
         What is gone is left out. Raises Changed where the Place has another version by now.
         """
+        ...
+
+    @property
+    def takes_parcels(self) -> bool:
+        """Whether items that another mailbox packed may be stored here."""
+        ...
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        """Each of these items as its server packs it whole (base64), for a mailbox that takes parcels; an
+        item that it does not pack is left out. Empty where this kind of server packs nothing."""
         ...
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:

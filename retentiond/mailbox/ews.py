@@ -133,6 +133,13 @@ class EwsMailbox:
     ) -> Iterator[Message]:
         return ews_carry.fetch(self._session, place, keys)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return ews_carry.pack(self._session, place, keys)
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return ews_carry.copies(self._session, place, of)
 

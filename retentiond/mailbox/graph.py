@@ -131,6 +131,13 @@ class GraphMailbox:
     ) -> Iterator[Message]:
         return graph_carry.fetch(self.session, place, keys)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return graph_carry.pack(self.session, place, keys)
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         """By what survives, whatever the other end keeps: Graph gives other bytes each time."""
         return graph_carry.copies(self.session, place, of)
@@ -139,7 +146,7 @@ class GraphMailbox:
         graph_carry.add(self.session, place, messages)
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
-        """Graph copies within one mailbox only; the parcels that were fetched go home by `add`."""
+        """Graph copies within one mailbox only; what was packed goes home by `add`."""
         return False
 
     # ── destroying ───────────────────────────────────────────────────────────────────────────────

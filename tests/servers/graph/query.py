@@ -137,8 +137,8 @@ class _Reader:
         return lambda item: any(test(element) for element in self.shape.value(item, collection))
 
     def _extended(self, variable: str) -> Callable[[Any], bool]:
-        """`any(ep: ep/id eq 'String 0x1' and ep/value eq 'x')`, or `contains(ep/value, 'x')`: text is compared
-        by eq, ne, contains and startswith, whatever its case (Get singleValueLegacyExtendedProperty)."""
+        """`any(ep: ep/id eq 'String 0x1' and ep/value eq 'x')`, or `contains(ep/value, 'x')`: text is
+        compared by eq, ne, contains and startswith, whatever its case (singleValueLegacyExtendedProperty)."""
         self.need(f"{variable}/id")
         self.need("eq")
         name = str(_literal(*self.need()))
