@@ -128,6 +128,7 @@ class Why(StrEnum):
     NO_DEED = "no-deed"
     HOLD_FOLDER = "hold-folder"
     NO_KEYWORDS = "no-keywords"
+    NO_PARCEL = "no-parcel"
     DISK = "disk"
 
 

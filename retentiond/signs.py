@@ -23,10 +23,7 @@ def with_signs(mailbox: Mailbox, view: TargetView, sought: Sought, marker: Marke
     if not missed.signed and not missed.threads:
         return replace(view, signs=signs)
     is_advisors = view.kind is Kind.ADVISOR
-    folders = (
-        _sifted(mailbox, folder, missed, marker, asks_again=is_advisors and bool(missed.threads))
-        for folder in view.folders
-    )
+    folders = (_sifted(mailbox, folder, missed, marker, knows_less=is_advisors) for folder in view.folders)
     return replace(view, folders=tuple(folders), signs=signs)
 
 
@@ -60,19 +57,21 @@ def _held(folder: FolderView) -> list[Key]:
 
 
 def _sifted(
-    mailbox: Mailbox, folder: FolderView, missed: Sought, marker: Marker, *, asks_again: bool
+    mailbox: Mailbox, folder: FolderView, missed: Sought, marker: Marker, *, knows_less: bool
 ) -> FolderView:
     """The folder in which what the register may keep stands as items, with their marks.
 
-    `asks_again` is for an advisor's, which came with the marks of their authors alone, where a conversation
-    is held: any of them may be a link in it.
+    Where a conversation is held, any of them may be a link in it, and all of them do. What lies in an
+    advisor's folder came with the marks of its authors alone: the look `knows_less` of it.
     """
+    is_linked = bool(missed.threads)
+    asks_again = knows_less and is_linked
     unknown = [item.ref.key for item in folder.items if asks_again or item.marks.message is None]
     unknown += [key for lot in folder.lots if not lot.is_held for key in lot.keys]
     found = {
         item.ref.key: item
         for item in identified(mailbox, folder.place, unknown, marker)
-        if asks_again or missed.is_in(item)
+        if is_linked or missed.is_in(item)
     }
     if not found:
         return folder

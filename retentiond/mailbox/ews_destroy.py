@@ -16,7 +16,6 @@ from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.ews_line import TurnedAway
 from retentiond.mailbox.ews_look import end_of_keeping
-from retentiond.mailbox.ews_patience import OutOfPatience
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     DELETED_ON,
@@ -31,6 +30,7 @@ from retentiond.mailbox.ews_words import (
     item_ids,
     tag,
 )
+from retentiond.mailbox.patience import OutOfPatience
 
 #: How often a batch is tried, with a look before each time.
 _ATTEMPTS = 4
