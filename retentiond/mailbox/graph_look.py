@@ -16,6 +16,7 @@ from retentiond.core.model import (
     FolderView,
     Hindrance,
     Item,
+    Key,
     Lot,
     Marks,
     Notice,
@@ -115,6 +116,9 @@ def _view(
             items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
     if question.wants_threads:
         sure, items = {}, list(_with_marks(session, folder, conversations, listed))
+    elif question.wants_marks:
+        rows = [row.key for rows in sure.values() for row in rows] + [item.ref.key for item in items]
+        sure, items = {}, list(_marked(session, folder, rows, conversations))
     lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
     return FolderView(_census(session, folder, question, listed, counts), lots, tuple(items))
 
@@ -239,6 +243,16 @@ def _with_marks(
             yield _judged(session, folder, place, row, conversations)
     for row in listed.rows:
         if row.id not in seen:  # no message, and so of no thread
+            yield _judged(session, folder, place, row, conversations)
+
+
+def _marked(
+    session: Session, folder: Folder, keys: Sequence[Key], conversations: frozenset[str]
+) -> Iterator[Item]:
+    """These items with their marks. What is gone by now is left out."""
+    place = session.place(folder)
+    for _, row in session.items(folder, keys, THREAD, THREAD_PROPERTIES):
+        if row is not None:
             yield _judged(session, folder, place, row, conversations)
 
 

@@ -1,7 +1,7 @@
 """Holds on real servers, from the command line to the mail program and back (P6).
 
-Each story is told once, on Dovecot, on the stand-in Exchange and on the stand-in Microsoft 365. What is typed at
-the prompt holds the canary, and is in nothing that is said or written.
+Each story is told once, on Dovecot, on the stand-in Exchange and on the stand-in Microsoft 365. What is typed
+at the prompt holds the canary, and is in nothing that is said or written.
 """
 
 from __future__ import annotations
