@@ -27,6 +27,8 @@ from retentiond.ledger.verify import Verified, verify
 
 #: For how long it is remembered that an unarmed target has something due, after it was last seen so.
 _UNARMED_TERM = timedelta(days=365)
+#: The same of an erasure that was not finished.
+_ERASING_TERM = timedelta(days=3650)
 
 
 class Ledger:
@@ -142,6 +144,34 @@ class Ledger:
         with schema.writing(self._engine) as connection:
             self._append(connection, HOUSE, {**fields, "event": event}, now)
 
+    def begin_erasure(self, receipt: str, fields: Mapping[str, Value], now: datetime) -> None:
+        """Enters that an erasure begins, and remembers that it is not finished. It names nobody (P9)."""
+        with schema.writing(self._engine) as connection:
+            self._append(connection, HOUSE, {**fields, "event": "erasure", "receipt": receipt}, now)
+            until = now + _ERASING_TERM
+            memory.remember(connection, memory.ERASING, HOUSE, (receipt.encode(),), now, until)
+
+    def end_erasure(
+        self, receipt: str, counts: Mapping[str, Mapping[str, int]], now: datetime, *, is_finished: bool
+    ) -> None:
+        """Enters what came of it, by target and outcome; one that left something undone stays unfinished."""
+        body: dict[str, Value] = {
+            "event": "erasure ended",
+            "receipt": receipt,
+            "finished": int(is_finished),
+            "counts": [
+                [target, what, n] for target in sorted(counts) for what, n in sorted(counts[target].items())
+            ],
+        }
+        with schema.writing(self._engine) as connection:
+            self._append(connection, HOUSE, body, now)
+            if is_finished:
+                memory.forget_marks(connection, (receipt.encode(),))
+
+    def unfinished_erasures(self) -> tuple[str, ...]:
+        """The receipts of erasures that were begun and are not finished."""
+        return tuple(sorted(mark.decode() for mark in self.recall(memory.ERASING, HOUSE)))
+
     def standing(self, target: str) -> tuple[Arming | None, Forecast | None]:
         """The latest arming, and the latest forecast with what was destroyed since it was made.
 
@@ -206,6 +236,11 @@ class Ledger:
         """Forgets a kind of a target (`UNARMED`, where nothing is due any more)."""
         with schema.writing(self._engine) as connection:
             memory.forget(connection, kind, target)
+
+    def forget_marks(self, marks: Iterable[bytes]) -> None:
+        """Forgets these marks, of whatever kind and target: their messages were erased (P9)."""
+        with schema.writing(self._engine) as connection:
+            memory.forget_marks(connection, marks)
 
     def forget_expired(self, now: datetime) -> int:
         """Forgets the marks whose term is over; returns how many."""
