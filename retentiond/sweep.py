@@ -127,7 +127,7 @@ def sweep(
         if estate.correspondents:
             book.forget_marks(_marks_of(outcomes, plan, estate))
         book.forget_expired(now)
-        seals = book.swept(now, forecasts, _counts(outcomes, found))
+        seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=str(house_seal(seals)))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))

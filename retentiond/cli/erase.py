@@ -135,7 +135,7 @@ def _consent(current: Session, proposal: Proposal, book: Ledger) -> str:
 
 
 def _ask_for(request: Request, key: bytes, nonce: bytes) -> None:
-    """Raises CodeRefused unless the code is typed in time. The nonce ends with this call: a code serves once."""
+    """Raises CodeRefused unless the code is typed in time. A code serves once: its nonce ends with this."""
     began = time.monotonic()
     for _ in range(TRIES):
         typed = _line("The code that the manager read to you")

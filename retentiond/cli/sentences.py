@@ -142,8 +142,8 @@ def _approval(error: ApprovalNeeded) -> str:
         )
     return (
         f"{error.target}: some of it ({plan}) is younger than its period, and one person alone may not"
-        " destroy that; nothing was done; choose an earlier day, or [policy] approvers = 1, and the ledger records"
-        " who did it"
+        " destroy that; nothing was done; choose an earlier day, or [policy] approvers = 1, and the ledger"
+        " records who did it"
     )
 
 

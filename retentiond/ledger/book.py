@@ -18,7 +18,7 @@ from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value
 from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
-from retentiond.ledger.export import export, newest_entries
+from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found
 from retentiond.ledger.keys import Keys
 from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, check_places
@@ -182,18 +182,24 @@ class Ledger:
             return house.standing_of(connection, target)
 
     def swept(
-        self, now: datetime, forecasts: Mapping[str, int], counts: Mapping[str, Mapping[str, int]]
+        self,
+        now: datetime,
+        forecasts: Mapping[str, int],
+        counts: Mapping[str, Mapping[str, int]],
+        *,
+        is_purge: bool = False,
     ) -> tuple[Seal, ...]:
         """Ends a sweep: enters it with the heads of all chains, signs a checkpoint, writes seals.log.
 
         `forecasts` are the new ones by target (those of other targets stand); `counts` are by target
-        and kind of outcome. Returns the seal of every chain, for the journal and the report.
+        and kind of outcome. What ends a purge on demand `is_purge` and is no night's sweep. Returns the
+        seal of every chain, for the journal and the report.
         """
         with seals.locked(self._directory / SEALS, for_writing=True) as log:
             with schema.writing(self._engine) as connection:
                 previous = entries.last_checkpoint(connection)
                 minute = entries.minute_for(connection, now)
-                body = house.swept_body(connection, minute, forecasts, counts)
+                body = house.swept_body(connection, minute, forecasts, counts, is_purge=is_purge)
                 entries.append(connection, self._keys, HOUSE, body, minute)
                 entries.keep_checkpoint(connection)
                 ends = entries.heads(connection)
@@ -265,6 +271,11 @@ class Ledger:
         """The lines of an export (docs/auditor.md), without line feeds: one consistent view of the book."""
         with schema.reading(self._engine) as connection:
             yield from export(connection, self._keys)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry of every chain, chain by chain, in order: one consistent view of the book."""
+        with schema.reading(self._engine) as connection:
+            yield from all_entries(connection)
 
     def show(self, chain: str | None = None, last: int = 20) -> Iterator[Entry]:
         """The newest entries of one chain, or of all together, oldest first."""
