@@ -7,13 +7,25 @@ one more, where a search by date costs one for every 250. Nothing is read but id
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Kind,
+    Lot,
+    Mark,
+    Marks,
+    Place,
+    Ref,
+    Role,
+)
 from retentiond.core.period import Period
-from retentiond.mailbox.base import Question
+from retentiond.mailbox.base import Marker, Question
 from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
@@ -32,7 +44,7 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.headers import every_address, message_ids_in
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -287,12 +299,23 @@ def rows_of_correspondents(
 
 def parties_of_row(session: Session, row: Row) -> Marks:
     """The marks of an item, of everybody who is party to it."""
-    marker, marks = session.marker, marks_of_row(session, row)
-    authors, senders, reply_to = (
-        frozenset(marker.address(each) for each in row.addresses(name))
-        for name in ("From", "Sender", "ReplyTo")
+    marker = session.marker
+    author, sender = ([told] if (told := row.property(each)) else [] for each in (AUTHOR, SENDER))
+    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
+    return replace(
+        marks_of_row(session, row),
+        authors=_marks_in([*author, *row.addresses("From")], marker),
+        senders=_marks_in([*sender, *row.addresses("Sender")], marker),
+        recipients=_marks_in(recipients, marker),
+        reply_to=_marks_in(row.addresses("ReplyTo"), marker),
     )
-    return replace(marks, authors=marks.authors | authors, senders=marks.senders | senders, reply_to=reply_to)
+
+
+def _marks_in(addresses: Iterable[str], marker: Marker) -> frozenset[Mark]:
+    """Where the server took more for an address than one, each that is in it; what is none (a name of the
+    organisation's directory) is somebody all the same."""
+    found = (every_address(each, marker) or {marker.address(each)} for each in addresses)
+    return frozenset(mark for marks in found for mark in marks)
 
 
 def message_ids(session: Session) -> Iterator[str]:

@@ -65,15 +65,15 @@ def parties_of(header: bytes, marker: Marker) -> Marks:
     recipients = ", ".join(fields[name] for name in ("to", "cc", "bcc") if name in fields)
     return replace(
         marks_of(header, marker),
-        authors=_every_address(fields.get("from", ""), marker),
-        senders=_every_address(fields.get("sender", ""), marker),
-        recipients=_every_address(recipients, marker),
-        reply_to=_every_address(fields.get("reply-to", ""), marker),
+        authors=every_address(fields.get("from", ""), marker),
+        senders=every_address(fields.get("sender", ""), marker),
+        recipients=every_address(recipients, marker),
+        reply_to=every_address(fields.get("reply-to", ""), marker),
     )
 
 
-def _every_address(value: str, marker: Marker) -> frozenset[Mark]:
-    """What a parser finds, and whatever else looks like an address outside a quoted name."""
+def every_address(value: str, marker: Marker) -> frozenset[Mark]:
+    """The marks of what a parser finds, and of whatever else looks like an address outside a quoted name."""
     if not value:
         return frozenset()
     odd = (each for each in _ANY_ADDRESS.findall(_QUOTED.sub(" ", value)) if not each.startswith("=?"))
