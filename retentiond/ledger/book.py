@@ -167,6 +167,7 @@ class Ledger:
             self._append(connection, HOUSE, body, now)
             if is_finished:
                 memory.forget_marks(connection, (receipt.encode(),))
+        schema.shrink(self._engine)
 
     def unfinished_erasures(self) -> tuple[str, ...]:
         """The receipts of erasures that were begun and are not finished."""

@@ -27,10 +27,11 @@ def assert_no_trace(
 
     Each is derived alone and as the one leaf of a root; roots over several are tried for pairs too.
     """
-    with Ledger.open(state, key.read_bytes()) as book:
-        keys = {"marks": book.mark_key, "plan": book.plan_key, "secret": key.read_bytes()}
+    # The files first: whoever closes the book empties its write-ahead log.
     told = [("text", text.encode() if isinstance(text, str) else text) for text in texts]
     told += [(str(path), path.read_bytes()) for path in state.rglob("*") if path.is_file() and path != key]
+    with Ledger.open(state, key.read_bytes()) as book:
+        keys = {"marks": book.mark_key, "plan": book.plan_key, "secret": key.read_bytes()}
     assert told, "nothing was looked through"
     needles = set(_needles(keys.values(), list(addresses), list(message_ids)))
     for where, data in told:
