@@ -28,7 +28,6 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing
 from retentiond.core.model import (
     Arming,
-    Destroy,
     Gap,
     Kind,
     Outcome,
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
     from retentiond.ledger import Ledger
 
 _log = get_logger()
-
-#: With which results nothing of an item is left in its folder.
-_GONE = frozenset((Result.DONE, Result.REMOVED, Result.RETAINED, Result.GONE_ALREADY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +95,11 @@ def sweep(
     book.verify(since_checkpoint=True)
     is_purge = reviewed is not None
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
-        is_whole = is_purge and (only is not None or bool(estate.correspondents))
-        if taken and is_whole:
-            raise Unreachable(taken[0].name, Why.LOCKED)
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
-        if plan.gaps and is_whole:  # everywhere at once, or not at all
-            raise Unreachable(plan.gaps[0].target, Why(plan.gaps[0].why), plan.gaps[0].detail)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        if is_purge and (only is not None or estate.correspondents):
+            _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
         if not is_purge:
@@ -116,6 +109,8 @@ def sweep(
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
         before_acting()
+        if estate.correspondents:
+            book.forget_marks(_marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         broken += unfinished(estate, book)
@@ -124,8 +119,6 @@ def sweep(
         forecasts = _forecasts(second, approved)
         if is_purge:
             forecasts = _lowered(forecasts, estate, book)
-        if estate.correspondents:
-            book.forget_marks(_marks_of(outcomes, plan, estate))
         book.forget_expired(now)
         seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
@@ -135,6 +128,12 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_a_part(plan: Plan) -> None:
+    """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
+    for gap in plan.gaps:
+        raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -259,17 +258,10 @@ def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict
     return {name: min(count, standings[name].foreseen) for name, count in forecasts.items()}
 
 
-def _marks_of(outcomes: Sequence[Outcome], plan: Plan, estate: Estate) -> set[bytes]:
-    """Every mark that could be made of one person's mail, once it is gone: by none of them may it be looked
-    up that this person ever wrote (P9)."""
-    gone = {(each.place, key) for each in outcomes if each.result in _GONE for key in each.keys}
-    items = [
-        item
-        for target in plan.targets
-        for part in target.of(Destroy)
-        for item in part.items
-        if (item.ref.place, item.ref.key) in gone
-    ]
+def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
+    """Every mark that could have been made of one person's mail: by none of them may it be looked up that
+    this person ever wrote (P9). Forgotten before the deed: a crash after it would leave nobody to ask."""
+    items = [item for each in approved.values() for part in each.parts for item in part.items]
     marks = {estate.marker.address(each) for each in estate.correspondents}
     marks |= {item.marks.message for item in items if item.marks.message is not None}
     return marks | {item_mark(estate.marker, item) for item in items}

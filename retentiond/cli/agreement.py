@@ -16,9 +16,9 @@ def agreed_number(current: Session, proposal: Proposal, number: int | None, *, a
     """Shows what would be destroyed, and asks a person for the number where none was given."""
     if number is None or not (as_document or current.quiet):
         show_plan(proposal.plan)
-        show_findings(proposal.findings)
     if number is not None or not proposal.number:
         return number or 0
+    show_findings(proposal.findings)
     if not sys.stdin.isatty():
         raise click.UsageError("without a terminal: --destroy N")
     click.echo(f"{items(proposal.number)} would be destroyed.")

@@ -178,6 +178,9 @@ def _show(current: Session, done: Erasure, *, as_document: bool) -> None:
     say(current, "For you alone, and not for whoever asked:")
     say(current, f"  {items(gone)} destroyed; {done.held:,} kept by a hold; {done.for_review:,} for a person")
     say(current, "  to look at (somebody else is party to it). The ledger has these counts, and no name.")
+    for helpline in current.config.helplines:
+        if helpline.leave_out:
+            say(current, f"  Not looked into: of {helpline.name} the folders that are left out (leave_out).")
     if not said:
         click.echo(
             "retentiond: not finished (above); answer nobody yet, mend it, and run it again with the same"

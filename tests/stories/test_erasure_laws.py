@@ -180,7 +180,7 @@ def test_nothing_goes_from_a_target_that_nobody_let_loose(tmp_path: Path) -> Non
     assert names(world) == {"a1"}
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.campaign)])
 def test_a_power_cut_at_any_moment_leaves_no_trace_and_the_next_run_ends_it(
     tmp_path: Path, step: int
 ) -> None:
