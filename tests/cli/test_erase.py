@@ -202,9 +202,7 @@ def test_a_domain_in_either_spelling_is_the_same(armed: Office, monkeypatch: pyt
     to = armed.people[HELPLINE].name
     content = letter("idn@post.example", recipient=to, sender="ann@xn--bcher-kva.example")
     armed.put(HELPLINE, {"INBOX": [Seed(content, received(YOUNG))]})
-    monkeypatch.setattr(
-        sys, "stdin", io.StringIO("Ann@B\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example\n")
-    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Ann@B\xfccher.example\n"))
     told = armed.run("purge", "--erase", "--destroy", "1")
     assert told.code == 0, told.err
     assert "1 item destroyed" in told.out

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from retentiond.ledger import Ledger
 from retentiond.report.erasure import ANSWER
 from tests.servers.client import signed_in
 from tests.servers.exchange import Exchange
+from tests.servers.exchange.faults import Action, cut, drop_after, drop_before
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import Seed, fill, letter, stream
 from tests.servers.users import User
@@ -272,5 +273,31 @@ def test_on_exchange_too_out_of_the_bin_behind_the_bins(
     assert after["ana/Sent Items"].total() == 1
     assert not any("recoverable" in name.lower() or "purges" in name.lower() for name in after)
     assert exchange.sent == []
+    office.check_book()
+    no_trace(office, gone)
+
+
+@pytest.mark.parametrize("fault", [drop_before, drop_after, cut])
+def test_a_line_that_breaks_at_the_deed_leaves_it_unfinished_and_the_next_run_ends_it(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[], Action]
+) -> None:
+    """Nobody knows what was done: the answer is withheld, the sweep settles by looking, and what lies in
+    Recoverable Items under another id by then goes with the next run."""
+    office = Office(exchange, tmp_path)
+    office.write_configuration(POLICY)
+    gone = of_ann(5, "in")
+    office.seed(office.line, Role.INBOX, [*gone, *others(5, 1)])
+    office.arm()
+    exchange.faults.at(lambda request: request.operation == "DeleteItem", fault())
+    erase(office, monkeypatch)
+    assert "not finished" in office.complaints
+    assert "Your request" not in office.printed[-1]
+    receipt = re.search(r"--receipt (E-[0-9a-f]{16})", office.complaints)
+    assert receipt
+    office.run("sweep")
+    assert receipt[0] in office.complaints
+    assert erase(office, monkeypatch, "--receipt", receipt[1]) == 0, office.complaints
+    assert "Your request" in office.printed[-1]
+    assert {name: found.total() for name, found in office.everything().items()} == {"line/Inbox": 5}
     office.check_book()
     no_trace(office, gone)
