@@ -24,9 +24,7 @@ from retentiond.core.model import (
     Ref,
     Role,
 )
-from retentiond.core.period import Period
 from retentiond.mailbox.base import Marker, Question
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     AUTHOR,
@@ -45,6 +43,7 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.headers import every_address, message_ids_in
+from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -203,18 +202,9 @@ def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
-    """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
-    day of its deletion. Where the server does not tell that day, from now on."""
-    period: Period | None = session.line.account.single_item_recovery
-    deleted = moment_of(row.property(DELETED_ON))
-    if period is None:
-        return None
-    if deleted is None:
-        deleted = session.line.clock
-    if deleted is None:
-        return None
-    end = period.after(deleted.date())
-    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+    """Until when single item recovery keeps one item of Recoverable Items."""
+    period, clock = session.line.account.single_item_recovery, session.line.clock
+    return end_of_period(period, moment_of(row.property(DELETED_ON)), clock)
 
 
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────

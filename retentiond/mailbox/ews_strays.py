@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
-from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_look import (
     ROW,
     THREAD,
@@ -21,6 +19,7 @@ from retentiond.mailbox.ews_look import (
 )
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
+from retentiond.mailbox.layout import Folder
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.
@@ -30,7 +29,7 @@ _TERMS = 25
 def look_for_strays(session: Session, question: Question) -> Iterator[FolderView]:
     """The verb of the port, for an advisor's mailbox: the server searches, by identity alone. Of what it
     finds only what is from or to a correspondent, where one was asked for."""
-    wanted = [_wanted(session, name) for name in session.scope.look_in]
+    wanted = [session.named(name) for name in session.scope.look_in]
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     if session.scope.identities:
         for folder, row in session.found(wanted, STRAY, _by_identity(session)):
@@ -57,14 +56,6 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
         )
         hindrance = hindrance_of(session, str(items[0].ref.key)) if items else None
         yield FolderView(Census(place, None, hindrance=hindrance), (), items)
-
-
-def _wanted(session: Session, name: str) -> Folder:
-    """A folder by its role or its path. Raises Refused(no-folder)."""
-    for folder in session.layout().folders:
-        if folder.path == name or (folder.role.value == name and not folder.is_archive):
-            return folder
-    raise Refused(session.target, Why.NO_FOLDER, name)
 
 
 def _by_identity(session: Session) -> str:
