@@ -17,7 +17,8 @@ def judge_for_erasure(
     """The verdict on one item, by the addresses from and to which it was sent.
 
     `correspondents` are the marks of one person's addresses, `insiders` those of every helpline's
-    identities and every advisor. A message with anybody else in it is theirs as well: a person must look.
+    identities and every advisor. A message with anybody else in it is theirs as well, and one whose
+    destruction may send a receipt would tell its sender (P7): a person must look.
     """
     parties = item.marks.parties
     if not parties & correspondents:
@@ -26,4 +27,6 @@ def judge_for_erasure(
         return Hold()
     if parties - correspondents - insiders:
         return Review(Reason.THIRD_PARTY)
+    if item.wakes_receipt:
+        return Review(Reason.RECEIPT)
     return Destroy(Reason.ERASURE, on_behalf_of)

@@ -7,7 +7,7 @@ one more, where a search by date costs one for every 250. Nothing is read but id
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,13 +18,12 @@ from retentiond.core.model import (
     Item,
     Kind,
     Lot,
-    Mark,
     Marks,
     Place,
     Ref,
     Role,
 )
-from retentiond.mailbox.base import Marker, Question
+from retentiond.mailbox.base import Question
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     AUTHOR,
@@ -42,7 +41,7 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.headers import every_address, message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -294,18 +293,11 @@ def parties_of_row(session: Session, row: Row) -> Marks:
     recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
     return replace(
         marks_of_row(session, row),
-        authors=_marks_in([*author, *row.addresses("From")], marker),
-        senders=_marks_in([*sender, *row.addresses("Sender")], marker),
-        recipients=_marks_in(recipients, marker),
-        reply_to=_marks_in(row.addresses("ReplyTo"), marker),
+        authors=marks_in([*author, *row.addresses("From")], marker),
+        senders=marks_in([*sender, *row.addresses("Sender")], marker),
+        recipients=marks_in(recipients, marker),
+        reply_to=marks_in(row.addresses("ReplyTo"), marker),
     )
-
-
-def _marks_in(addresses: Iterable[str], marker: Marker) -> frozenset[Mark]:
-    """Where the server took more for an address than one, each that is in it; what is none (a name of the
-    organisation's directory) is somebody all the same."""
-    found = (every_address(each, marker) or {marker.address(each)} for each in addresses)
-    return frozenset(mark for marks in found for mark in marks)
 
 
 def message_ids(session: Session) -> Iterator[str]:

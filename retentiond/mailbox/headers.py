@@ -6,6 +6,7 @@ Nothing here raises on a malformed header: a sender writes it, and a sweep must 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import getaddresses
@@ -80,6 +81,13 @@ def every_address(value: str, marker: Marker) -> frozenset[Mark]:
     # With a blank in it, it is an address and something else; a quoted local part may have one.
     sound = (each for each in _bare(value) if each.startswith('"') or not any(map(str.isspace, each)))
     return frozenset(marker.address(each) for each in (*odd, *sound))
+
+
+def marks_in(addresses: Iterable[str], marker: Marker) -> frozenset[Mark]:
+    """The marks of addresses that a server took out of a message. Where it took more for one than is one,
+    each that is in it; what is none (a name of the organisation's directory) is somebody all the same."""
+    found = (every_address(each, marker) or {marker.address(each)} for each in addresses if each)
+    return frozenset(mark for marks in found for mark in marks)
 
 
 def is_address(text: str) -> bool:
