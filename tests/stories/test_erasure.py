@@ -29,6 +29,7 @@ from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import Seed, fill, letter, stream
 from tests.servers.users import User
 from tests.stories.exchange_world import Office
+from tests.stories.graph_world import Cloud
 from tests.stories.real_world import Helpline
 from tests.stories.traces import assert_no_trace
 from tests.stories.world import HELD, IDENTITY, World
@@ -232,14 +233,21 @@ def test_a_kill_in_the_middle_is_cleared_up_without_knowing_whom(
     no_trace(story, story.gone)
 
 
-# ── Exchange ─────────────────────────────────────────────────────────────────────────────────────
+# ── Exchange, in the house and in the cloud ──────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["exchange", "graph"])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Office | Cloud:
+    """A helpline and an advisor on each kind of Exchange."""
+    server = request.getfixturevalue(request.param)
+    office = Office(server, tmp_path) if request.param == "exchange" else Cloud(server, tmp_path)
+    office.write_configuration(POLICY)
+    return office
 
 
 def test_on_exchange_too_out_of_the_bin_behind_the_bins(
-    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    office: Office | Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office = Office(exchange, tmp_path)
-    office.write_configuration(POLICY)
     gone: list[Seed] = []
     kept = others(120, 1)
     for folder, seeds in (
@@ -271,8 +279,9 @@ def test_on_exchange_too_out_of_the_bin_behind_the_bins(
     assert sum(map(Counter.total, before.values())) - sum(map(Counter.total, after.values())) == len(gone)
     assert after["line/Inbox"].total() == len(kept) + 2
     assert after["ana/Sent Items"].total() == 1
+    assert set(after) == {"line/Inbox", "ana/Sent Items"}
     assert not any("recoverable" in name.lower() or "purges" in name.lower() for name in after)
-    assert exchange.sent == []
+    assert office.server.sent == []
     office.check_book()
     no_trace(office, gone)
 
