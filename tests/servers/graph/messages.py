@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 
 from tests.servers.graph import resources
 from tests.servers.graph.call import Answer, Call, GraphError, denied
@@ -19,7 +20,12 @@ CHANGEABLE = frozenset(("categories", "flag", "importance", "inferenceClassifica
 
 def list_messages(call: Call) -> Answer:
     _require_sight(call)
-    return listed(call, call.folder(), MESSAGE, resources.message, is_message)
+    unasked = _unasked(call)
+
+    def render(item: Item, id_: str, names: list[str] | None, expanded: list[str]) -> dict[str, Any]:
+        return resources.message(item, id_, unasked if names is None else names, expanded)
+
+    return listed(call, call.folder(), MESSAGE, render, is_message)
 
 
 def get_message(call: Call) -> Answer:
@@ -39,7 +45,7 @@ def get_message_content(call: Call) -> Answer:
 
 def _require_sight(call: Call) -> None:
     """Mail.ReadBasic shows neither bodies nor extended properties, and cannot search."""
-    if "Mail.Read" in call.app.granted(call.mailbox.address):
+    if _sees_all(call):
         return
     asked = call.asked.query
     select = asked.get("$select")
@@ -49,11 +55,20 @@ def _require_sight(call: Call) -> None:
         raise denied()
 
 
+def _unasked(call: Call) -> list[str]:
+    """What is given of a message where $select names nothing."""
+    hidden = resources.ON_DEMAND if _sees_all(call) else resources.ON_DEMAND | NOT_BASIC
+    return ["meetingMessageType", *(name for name in resources.MESSAGE_FIELDS if name not in hidden)]
+
+
+def _sees_all(call: Call) -> bool:
+    return "Mail.Read" in call.app.granted(call.mailbox.address)
+
+
 def _message(
     call: Call, item: Item, status: int, names: list[str] | None = None, expanded: list[str] | None = None
 ) -> Answer:
-    if names is None and "Mail.Read" not in call.app.granted(call.mailbox.address):
-        names = [name for name in resources.MESSAGE_FIELDS if name not in NOT_BASIC | resources.ON_DEMAND]
+    names = _unasked(call) if names is None else names
     body = resources.message(item, call.id_of(item), names, expanded or [])
     return Answer(status, {"@odata.context": context(call, "/$entity"), **body}, kind="graph.message")
 
