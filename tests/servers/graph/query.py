@@ -137,22 +137,35 @@ class _Reader:
         return lambda item: any(test(element) for element in self.shape.value(item, collection))
 
     def _extended(self, variable: str) -> Callable[[Any], bool]:
-        """`any(ep: ep/id eq 'String 0x1' and ep/value eq 'x')`, as the documentation has it."""
+        """`any(ep: ep/id eq 'String 0x1' and ep/value eq 'x')`, or `contains(ep/value, 'x')`: text is compared
+        by eq, ne, contains and startswith, whatever its case (Get singleValueLegacyExtendedProperty)."""
         self.need(f"{variable}/id")
         self.need("eq")
         name = str(_literal(*self.need()))
         self.need("and")
-        self.need(f"{variable}/value")
-        sign = self.need(*_COMPARE)[1]
-        wanted = str(_literal(*self.need()))
+        compare = self._of_value(variable)
         self.need(")")
         self.names.append("singleValueExtendedProperties")
 
         def test(item: Item) -> bool:
             found = self.shape.extended(item, name)
-            return found is not None and _COMPARE[sign](found, wanted)
+            return found is not None and compare(found)
 
         return test
+
+    def _of_value(self, variable: str) -> Callable[[str], bool]:
+        function = self.next("contains", "startswith")
+        if function is None:
+            self.need(f"{variable}/value")
+            sign = self.need(*_COMPARE)[1]
+            wanted = str(_literal(*self.need())).lower()
+            return lambda found: _COMPARE[sign](found.lower(), wanted)
+        self.need("(")
+        self.need(f"{variable}/value")
+        self.need(",")
+        part = str(_literal(*self.need())).lower()
+        self.need(")")
+        return lambda found: _FUNCTIONS[function[1]](found.lower(), part)
 
     def _comparison(self, path: str) -> Callable[[Any], bool]:
         get = self._getter(path)
