@@ -277,6 +277,8 @@ def test_an_id_of_another_mailbox_is_not_found(graph: Graph, caller: Caller) -> 
     assert code(answer) == (404, "ErrorItemNotFound")
 
 
+DATE, CAST = "'SystemTime 0x0E06'", "cast(e/value, Edm.DateTimeOffset)"
+
 # ── queries ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -299,6 +301,19 @@ def numbers(caller: Caller, options: dict[str, str]) -> list[int]:
         ("categories/any(c:c eq 'Kept')", [1]),
         ("not (categories/any(c:c eq 'Kept')) and isRead eq true", [5, 4, 3, 2, 0]),
         ("startswith(internetMessageId,'<5')", [5]),
+        (
+            "singleValueExtendedProperties/any(e: e/Id eq 'String 0x1035' and contains(e/Value, '4@POST'))",
+            [4],
+        ),
+        (
+            "singleValueExtendedProperties/any(e: e/id eq 'String 0x37' and e/value ne 'x')",
+            [5, 4, 3, 2, 1, 0],
+        ),
+        (
+            "singleValueExtendedProperties/any(e: e/id eq 'Integer 0xE07' and cast(e/value, Edm.Int32) gt 9)",
+            [],
+        ),
+        (f"singleValueExtendedProperties/any(e: e/id eq {DATE} and {CAST} lt 2026-01-01T10:30:00Z)", [1, 0]),
         ("contains(subject,'nothing of the kind')", []),
         ("isDraft eq true", []),
         ("flag/flagStatus eq 'flagged'", [1]),
@@ -327,6 +342,9 @@ def test_filters(graph: Graph, caller: Caller, written: str, wanted: list[int]) 
         "(isRead eq true",
         "isRead is true",
         "%",
+        "singleValueExtendedProperties/any(e: e/id eq 'String 0x37' and e/value lt 'x')",
+        "singleValueExtendedProperties/any(e: e/id eq 'Integer 0xE07' and e/value eq '3')",
+        "singleValueExtendedProperties/any(e: e/id eq 'CLSID 0x37' and cast(e/value, Edm.Guid) eq 'x')",
     ],
 )
 def test_filters_that_graph_does_not_take(graph: Graph, caller: Caller, written: str) -> None:

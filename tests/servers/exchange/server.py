@@ -20,9 +20,10 @@ from tests.servers.exchange.https import HttpsServer
 from tests.servers.exchange.names import PATH, TOKEN_PATH
 from tests.servers.exchange.operations import CHANGING
 from tests.servers.exchange.rights import Right
+from tests.servers.mailstore.clock import Clock
 from tests.servers.mailstore.handles import MailboxHandle
 from tests.servers.mailstore.retention import Sent
-from tests.servers.mailstore.store import Clock, Mailbox
+from tests.servers.mailstore.store import Mailbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ a switch can be had both ways (`call.Switches`):
   date has null, is less than every date and sorts before them.
 - Recipients, headers, bodies and the read-receipt flag cannot be filtered by. Items of mailboxes can be
   filtered by all of their properties but the change key. Pages of items hold up to 1,000, as of messages.
+- Times among extended properties can be cast to Edm.DateTimeOffset in a filter.
 - Mail.ReadBasic shows the internet headers (its description leaves them out of what it does not).
 - The limit of four at once is per app and mailbox (some pages say per app). A POST to an importUrl counts
   too; what is refused for being the fifth counts as having been under way.
@@ -33,7 +34,8 @@ a switch can be had both ways (`call.Switches`):
 - MIME is given in other words (`content.rewritten`); headers, their order, boundaries; never parts.
 - An import keeps everything: dates, flags, categories, and that it is no draft.
 
-Not built: delta, import in mode "update", attachments, sending, rules, subscriptions.
+Not built: delta, import in mode "update", attachments, sending, rules, subscriptions, writing extended
+properties. $search knows a small part of KQL, and lags behind nothing.
 """
 
 from tests.servers.graph.apps import App as App

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from tests.servers.graph import extended, query
+from tests.servers.graph import extended, filters, query
 from tests.servers.graph.call import Answer, Call, GraphError
 from tests.servers.graph.query import Shape
 from tests.servers.graph.schema import schema
@@ -101,13 +101,13 @@ def _chosen(call: Call, folder: Folder, shape: Shape, fits: Callable[[Item], boo
         raise GraphError(400, "ErrorInvalidUrlQuery", "Items are not searched.")
     if "$search" in written and len(written) > 1:
         raise GraphError(400, "SearchWithFilter", "The query parameter '$search' goes with no other.")
-    test, names = query.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])
+    test, names = filters.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])
     check_paths(shape.kind, names)
     order = query.read_order(shape, written["$orderby"]) if "$orderby" in written else []
     if order and test:
         query.check_order(order, names)
     found = read_search(written["$search"]) if "$search" in written else None
-    unordered = [("receivedDateTime", True)] if shape.kind == "message" else []
+    unordered = [("sentDateTime" if found else "receivedDateTime", True)] if shape.kind == "message" else []
 
     def sort(items: list[Item]) -> list[Item]:
         kept = [item for item in items if fits(item)]

@@ -22,9 +22,10 @@ from tests.servers.graph.folders import mailbox_id
 from tests.servers.graph.front import Front
 from tests.servers.graph.routes import CHANGING
 from tests.servers.graph.wire import Connections, Wire
+from tests.servers.mailstore.clock import Clock
 from tests.servers.mailstore.handles import MailboxHandle
 from tests.servers.mailstore.retention import Sent
-from tests.servers.mailstore.store import Clock, Mailbox
+from tests.servers.mailstore.store import Mailbox
 
 #: What the app of `Graph.app` may do in each mailbox; the product asks for less.
 EVERYTHING = (
