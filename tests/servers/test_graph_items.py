@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from exchangelib.errors import ErrorCorruptData
 
 from retentiond.demo.authority import Authority
 from tests.servers.graph import Graph
@@ -351,7 +352,7 @@ def test_a_stream_of_another_server_is_taken_by_switch(
     from tests.servers.exchange.fixtures import make_account
 
     home = graph.mailbox(LINE).folder("sentitems")
-    graph.switches.takes_foreign_streams = takes
+    graph.takes_foreign_streams = takes
     with Exchange(authority) as premises, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(premises.ca_file))
         sent = premises.mailbox(ADVISOR).folder("sentitems")
@@ -362,8 +363,10 @@ def test_a_stream_of_another_server_is_taken_by_switch(
         assert [item.received for item in home.items()] == [NEW_YEAR] * takes
         assert answer.status_code == (200 if takes else 400)
         [back] = exported(caller, home.add(letter("two@relay.example"), NEW_YEAR))
-        account.upload([(account.sent, back["data"])])
-        assert len(sent) == 2
+        premises.takes_foreign_streams = takes
+        [result] = account.upload([(account.sent, back["data"])])
+        assert isinstance(result, ErrorCorruptData) is not takes
+        assert len(sent) == 1 + takes
     account.protocol.close()
 
 

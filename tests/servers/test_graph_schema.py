@@ -80,6 +80,11 @@ def test_what_breaks_the_schema(known: Schema, value: object, kind: str, wrong: 
         ({"$select": "id,recievedDateTime"}, "message has no property recievedDateTime"),
         ({"$select": "from/emailAddress/adress"}, "emailAddress has no property adress"),
         ({"$filter": "from/emailAddress/adress eq 'x'"}, "emailAddress has no property adress"),
+        ({"$orderby": "recieved"}, "message has no property recieved"),
+        (
+            {"$expand": "singleValueProperties($filter=id eq 'String 0x37')"},
+            "no property singleValueProperties",
+        ),
         ({"$pick": "id"}, "there is no query option $pick"),
         ({"select": "id"}, "there is no query option select"),
     ],
@@ -88,9 +93,33 @@ def test_what_breaks_the_schema(known: Schema, value: object, kind: str, wrong: 
 def test_a_wrong_name_in_a_query_fails_the_test(
     authority: Authority, options: dict[str, str], what: str
 ) -> None:
-    with failing(authority, f"requests broke the schema: ['listMessages: {what}']") as graph:
+    with failing(authority, what) as graph:
         filled(graph, 1)
         assert Caller(graph).get(INBOX, options).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("users/{line}", "user"),
+        ("users/{line}/mailFolders", "mailFolder"),
+        ("users/{line}/mailFolders/inbox", "mailFolder"),
+        ("users/{line}/mailFolders/inbox/childFolders", "mailFolder"),
+        ("users/{line}/messages/{message}", "message"),
+        ("{box}/folders", "mailboxFolder"),
+        ("{box}/folders/inbox", "mailboxFolder"),
+        ("{box}/folders/inbox/childFolders", "mailboxFolder"),
+        ("{box}/folders/inbox/items", "mailboxItem"),
+        ("{box}/folders/inbox/items/{message}", "mailboxItem"),
+    ],
+)
+@pytest.mark.usefixtures("known")
+def test_wrong_names_are_caught_on_every_path(authority: Authority, path: str, kind: str) -> None:
+    with failing(authority, f"{kind} has no property surprise") as graph:
+        [id_] = ids(filled(graph, 1))
+        where = path.format(line=LINE, message=id_, box=mailbox(graph))
+        assert Caller(graph).get(where, {"$select": "id"}).status_code == 200
+        assert Caller(graph).get(where, {"$select": "id,surprise"}).status_code == 400
 
 
 @pytest.mark.parametrize(

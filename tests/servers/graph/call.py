@@ -68,8 +68,6 @@ class Switches:
     gone_is_forbidden: bool = True
     #: MIME is given in other words than it was stored in.
     rewrites_mime: bool = True
-    #: Streams exported by another server can be imported.
-    takes_foreign_streams: bool = False
     #: Purges, Versions and the root of Recoverable Items can be named, not only found.
     names_every_bin: bool = True
     #: nextLinks carry an opaque token instead of $skip.

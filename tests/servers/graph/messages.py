@@ -30,7 +30,7 @@ def list_messages(call: Call) -> Answer:
 
 def get_message(call: Call) -> Answer:
     _require_sight(call)
-    options = read_options(call, MESSAGE)
+    options = read_options(call, "message")
     return _message(call, call.item(), 200, options.select, options.expand)
 
 

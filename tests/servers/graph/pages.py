@@ -43,7 +43,7 @@ class Options:
     count: bool
 
 
-def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) -> Options:
+def read_options(call: Call, kind: str, others: Iterable[str] = ()) -> Options:
     """Reads the options. Raises GraphError for what this server, or the schema, does not know."""
     asked = call.asked.query
     strange = asked.keys() - _KNOWN - set(others)
@@ -51,8 +51,7 @@ def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) ->
         raise UnknownProperty(f"there is no query option {name}" for name in sorted(strange))
     select = asked["$select"].split(",") if "$select" in asked else None
     select = None if select is None else [name.strip() for name in select]
-    if shape:
-        check_paths(shape.kind, select or ())
+    check_paths(kind, select or ())
     top = _number(asked.get("$top", str(DEFAULT_TOP)))
     if not 1 <= top <= MOST_TOP:
         raise GraphError(400, "ErrorInvalidUrlQuery", "The value of $top must be from 1 to 1000.")
@@ -63,7 +62,9 @@ def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) ->
     skip = _number(asked.get("$skip", "0"))
     if "$skiptoken" in asked:
         skip = _number(base64.urlsafe_b64decode(asked["$skiptoken"]).decode().removeprefix("skip:"))
-    expand = query.read_expand(asked["$expand"]) if "$expand" in asked else []
+    written = asked.get("$expand", "")
+    check_paths(kind, [written.partition("(")[0]] if written else ())
+    expand = query.read_expand(written) if written else []
     for id_ in expand:
         extended.key_of(id_)
     return Options(select, expand, top, skip, asked.get("$count", "").lower() == "true")
@@ -85,7 +86,7 @@ def _number(written: str) -> int:
 
 def listed(call: Call, folder: Folder, shape: Shape, render: Render, fits: Callable[[Item], bool]) -> Answer:
     """One page of the items of a folder, as the query has it."""
-    options = read_options(call, shape)
+    options = read_options(call, shape.kind)
     items = _chosen(call, folder, shape, fits)
     things = [
         render(item, call.id_of(item), options.select, options.expand)
@@ -103,7 +104,9 @@ def _chosen(call: Call, folder: Folder, shape: Shape, fits: Callable[[Item], boo
         raise GraphError(400, "SearchWithFilter", "The query parameter '$search' goes with no other.")
     test, names = filters.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])
     check_paths(shape.kind, names)
-    order = query.read_order(shape, written["$orderby"]) if "$orderby" in written else []
+    order = query.read_order(written["$orderby"]) if "$orderby" in written else []
+    check_paths(shape.kind, (path for path, _descends in order))
+    query.require_sortable(shape, order)
     if order and test:
         query.check_order(order, names)
     found = read_search(written["$search"]) if "$search" in written else None

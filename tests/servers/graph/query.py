@@ -35,15 +35,21 @@ class Shape:
         return found
 
 
-def read_order(shape: Shape, written: str) -> list[tuple[str, bool]]:
+def read_order(written: str) -> list[tuple[str, bool]]:
     """Properties and whether they descend. Raises GraphError."""
     order = []
     for part in written.split(","):
         path, _blank, direction = part.strip().partition(" ")
-        if path.split("/")[0] not in shape.filterable or direction.strip() not in ("", "asc", "desc"):
-            raise GraphError(400, "ErrorInvalidUrlQuery", "The query orders by what cannot be ordered by.")
+        if direction.strip() not in ("", "asc", "desc"):
+            raise GraphError(400, "ErrorInvalidUrlQuery", "The query orders neither up nor down.")
         order.append((path, direction.strip() == "desc"))
     return order
+
+
+def require_sortable(shape: Shape, order: list[tuple[str, bool]]) -> None:
+    """Raises GraphError for properties by which nothing is ordered here."""
+    if any(path.split("/")[0] not in shape.filterable for path, _descends in order):
+        raise GraphError(400, "ErrorInvalidUrlQuery", "The query orders by what cannot be ordered by.")
 
 
 def check_order(order: list[tuple[str, bool]], names: list[str]) -> None:
