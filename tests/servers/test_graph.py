@@ -164,6 +164,16 @@ def test_what_is_not_selected_is_given_but_for_the_headers(graph: Graph, caller:
     assert not {"internetMessageHeaders", "uniqueBody", "singleValueExtendedProperties"} & message.keys()
 
 
+def test_sent_mail_may_show_no_headers(graph: Graph, caller: Caller) -> None:
+    filled(graph, 1, "sentitems")
+    filled(graph, 1)
+    graph.switches.sent_has_headers = False
+    names = {"$select": "subject,internetMessageHeaders"}
+    [sent] = caller.pages(f"users/{LINE}/mailFolders/sentitems/messages", names)
+    [received] = caller.pages(INBOX, names)
+    assert ("internetMessageHeaders" in sent, "internetMessageHeaders" in received) == (False, True)
+
+
 def test_meetings_are_messages_of_another_type(graph: Graph, caller: Caller) -> None:
     inbox = graph.mailbox(LINE).folder("inbox")
     for item_class in (
@@ -260,6 +270,16 @@ def test_an_immutable_id_outlives_a_move_and_a_regular_one_does_not(graph: Graph
     assert caller.get(f"users/{LINE}/messages/{lasting}").json()["id"] == lasting
     assert plain.get(f"users/{LINE}/messages/{lasting}").json()["id"] == moved.json()["id"]
     assert graph.without_immutable() == ["listMessages", "moveMessage", "getMessage", "getMessage"]
+
+
+def test_items_of_mailboxes_may_not_know_immutable_ids(graph: Graph, caller: Caller) -> None:
+    [lasting] = ids(filled(graph, 1))
+    items = f"{mailbox(graph)}/folders/inbox/items"
+    assert caller.get(f"{items}/{lasting}").json()["id"] == lasting
+    graph.switches.items_know_immutable_ids = False
+    assert code(caller.get(f"{items}/{lasting}")) == (400, "ErrorInvalidIdMalformed")
+    assert caller.pages(items)[0]["id"] == Caller(graph, is_immutable=False).pages(INBOX)[0]["id"]
+    assert caller.pages(INBOX)[0]["id"] == lasting
 
 
 def test_a_move_stays_within_the_mailbox(graph: Graph, caller: Caller) -> None:

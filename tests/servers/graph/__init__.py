@@ -17,6 +17,8 @@ a switch can be had both ways (`call.Switches`):
 - Either form of an id is taken, whatever Prefer says; the header decides the form of answers alone. An
   importUrl answers with a regular id unless the header stands there. The sub-requests of a batch do not
   inherit it. If-Match is not looked at.
+- Immutable ids hold for items of mailboxes as for messages (switch). What is in Sent Items shows its
+  internetMessageHeaders (switch).
 - Archive mailboxes are told by beta alone, and served by v1.0 only by switch.
 - Without $orderby messages come newest first. Text is compared without regard to case. An item without a
   date has null, is less than every date and sorts before them.

@@ -22,8 +22,8 @@ def list_messages(call: Call) -> Answer:
     _require_sight(call)
     unasked = _unasked(call)
 
-    def render(item: Item, id_: str, names: list[str] | None, expanded: list[str]) -> dict[str, Any]:
-        return resources.message(item, id_, unasked if names is None else names, expanded)
+    def render(item: Item, _id: str, names: list[str] | None, expanded: list[str]) -> dict[str, Any]:
+        return _rendered(call, item, unasked if names is None else names, expanded)
 
     return listed(call, call.folder(), MESSAGE, render, is_message)
 
@@ -65,11 +65,17 @@ def _sees_all(call: Call) -> bool:
     return "Mail.Read" in call.app.granted(call.mailbox.address)
 
 
+def _rendered(call: Call, item: Item, names: list[str], expanded: list[str]) -> dict[str, Any]:
+    if not call.switches.sent_has_headers and item.home.known.id == "sentitems":
+        names = [name for name in names if name != "internetMessageHeaders"]
+    return resources.message(item, call.id_of(item), names, expanded)
+
+
 def _message(
     call: Call, item: Item, status: int, names: list[str] | None = None, expanded: list[str] | None = None
 ) -> Answer:
     names = _unasked(call) if names is None else names
-    body = resources.message(item, call.id_of(item), names, expanded or [])
+    body = _rendered(call, item, names, expanded or [])
     return Answer(status, {"@odata.context": context(call, "/$entity"), **body}, kind="graph.message")
 
 
