@@ -84,6 +84,9 @@ def test_an_unregistered_certificate_does_not(graph: Graph, sign_in: SignIn) -> 
     app = graph.new_app("bare")
     assert sign_in(app, by_certificate(graph))["error_codes"] == [700027]
     assert graph.tenant.refusals == [700027] * 3
+    own = graph.certify(app)
+    pair = {"private_key": own.key_pem, "public_certificate": own.certificate_pem}
+    assert "access_token" in sign_in(app, pair)
 
 
 def assertion(graph: Graph, **changes: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -116,7 +117,8 @@ class Front:
 
     def _sent(self, answer: Answer) -> Response:
         content = json.dumps(answer.body).encode() if isinstance(answer.body, dict) else answer.body or b""
-        date = format_datetime(self.desk.gate.store.clock.now().replace(microsecond=0), usegmt=True)
+        now = self.desk.gate.store.clock.now().astimezone(UTC)
+        date = format_datetime(now.replace(microsecond=0), usegmt=True)
         headers = {**answer.headers, "Date": date, "request-id": str(len(self.desk.requests))}
         kind = answer.content_type if answer.body is not None else None
         return Response(content, answer.status, headers, kind)

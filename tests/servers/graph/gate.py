@@ -40,9 +40,7 @@ class Gate:
     ) -> Answer:
         """Does what a request to Graph asks. Raises GraphError."""
         if app is None or not self.tenant.is_good(bearer(asked)):
-            raise GraphError(
-                401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
-            )
+            raise GraphError(401, "InvalidAuthenticationToken", "The token is expired, or is none.")
         if route is None or (asked.version == "beta" and route.operation not in _BETA):
             raise GraphError(404, "ResourceNotFound", "Resource not found for the segment.")
         if mailbox is None:
@@ -81,9 +79,10 @@ class Gate:
             raise GraphError(401, "InvalidAuthenticationToken", "This address takes no Authorization.")
         if session is None or session.ends <= self.store.clock.now():
             raise GraphError(401, "InvalidAuthenticationToken", "The session is over.")
-        app = self.tenant.apps[session.app]
-        call = Call(self.store, self.retention, self.switches, app, asked, {}, session.mailbox, self.base)
-        return items.import_item(call)
+        app, keys = self.tenant.apps[session.app], {"mailbox": mailbox_id(session.mailbox)}
+        return items.import_item(
+            Call(self.store, self.retention, self.switches, app, asked, keys, session.mailbox, self.base)
+        )
 
     def mailbox(self, keys: dict[str, str]) -> Mailbox | None:
         """Whose mailbox a path names: by address or user id, or by the id of the mailbox or its archive."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.servers.graph import extended, filters, query
@@ -20,7 +20,6 @@ _KNOWN = frozenset(
     ("$top", "$skip", "$skiptoken", "$select", "$filter", "$orderby", "$count", "$expand", "$search")
 )
 
-Thing = TypeVar("Thing")
 Render = Callable[[Item, str, list[str] | None, list[str]], dict[str, Any]]
 
 
