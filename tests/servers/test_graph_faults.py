@@ -88,9 +88,11 @@ def test_the_fifth_request_at_once_is_refused(graph: Graph, caller: Caller, inbo
 
 def test_four_busy_clients_are_never_refused(graph: Graph, inbox: FolderHandle) -> None:
     graph.switches.takes = 0.002
+    together = threading.Barrier(4)
 
     def ask(_number: int) -> set[int]:
         client = Caller(graph)
+        together.wait(10)
         return {client.get(f"users/{LINE}/mailFolders/inbox").status_code for _ in range(25)}
 
     with ThreadPoolExecutor(4) as pool:
