@@ -35,6 +35,9 @@ a switch can be had both ways (`call.Switches`):
 - Roles given by RBAC for Applications are in no token; consent and scope add up.
 - MIME is given in other words (`content.rewritten`); headers, their order, boundaries; never parts.
 - An import keeps everything: dates, flags, categories, and that it is no draft.
+- A message that is made in JSON with PidTagMessageFlags, and without its bit for "unsent", is no draft and
+  keeps the dates beside it (said by many, documented by nobody). In MIME every new message is a draft.
+- Where a message came in JSON with HTML, its MIME has plain text beside it, made from the HTML.
 
 Not built: delta, import in mode "update", attachments, sending, rules, subscriptions, writing extended
 properties. $search knows a small part of KQL, and lags behind nothing.

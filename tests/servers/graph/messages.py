@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
-from email.policy import SMTP
+from datetime import datetime
 from typing import Any
 
 from tests.servers.graph import resources
 from tests.servers.graph.call import Answer, Call, GraphError, denied
+from tests.servers.graph.compose import composed
+from tests.servers.graph.extended import key_of
 from tests.servers.graph.pages import context, listed, read_options
 from tests.servers.graph.resources import MESSAGE, NOT_BASIC, is_message
 from tests.servers.mailstore.content import Content, rewritten
+from tests.servers.mailstore.mapi import set_message_flags
 from tests.servers.mailstore.store import Item
 
 _FLAGS = {"notFlagged": "NotFlagged", "complete": "Complete", "flagged": "Flagged"}
@@ -101,19 +103,38 @@ def update_message(call: Call) -> Answer:
 
 
 def create_message(call: Call) -> Answer:
-    """Whatever is sent, JSON or MIME, becomes a draft: received now, and marked as unsent for ever."""
+    """MIME becomes a draft: received now, and marked as unsent for ever. So does JSON, unless it says in
+    PidTagMessageFlags that it was sent; then it keeps its dates too."""
     sent = call.asked.body
-    if isinstance(sent, dict):
-        mime = EmailMessage(policy=SMTP)
-        mime["Subject"] = str(sent.get("subject", ""))
-        mime.set_content(str(sent.get("body", {}).get("content", "")))
-        sent = mime.as_bytes()
-    if not isinstance(sent, bytes):
+    if not isinstance(sent, dict | bytes):
         raise GraphError(400, "BadRequest", "There is no message in the request.")
     now = call.store.clock.now()
-    item = Item(Content(sent), "IPM.Note", now, now, now, now, is_read=True, is_draft=True)
+    mime = composed(sent) if isinstance(sent, dict) else sent
+    item = Item(Content(mime), "IPM.Note", now, now, now, now, is_read=True, is_draft=True)
+    if isinstance(sent, dict):
+        _describe(item, sent)
     call.store.place(item, call.folder() if "folder" in call.keys else call.mailbox.known("drafts"))
     return _message(call, item, 201)
+
+
+def _describe(item: Item, sent: dict[str, Any]) -> None:
+    """What the JSON of a new message says beside its content."""
+    item.is_read = bool(sent.get("isRead", item.is_read))
+    item.categories = tuple(sent.get("categories", ()))
+    item.flag = _FLAGS[sent.get("flag", {}).get("flagStatus", "notFlagged")]
+    for each in sent.get("singleValueExtendedProperties", ()):
+        key, _written = key_of(each["id"])
+        match key:
+            case ("tag", 0x0E07):
+                set_message_flags(item, int(each["value"]))
+            case ("tag", 0x0E06):
+                item.received = datetime.fromisoformat(each["value"])
+            case ("tag", 0x0039):
+                item.sent = datetime.fromisoformat(each["value"])
+            case ("tag", 0x1039 | 0x1042):
+                pass  # in the MIME, as `composed` made it
+            case _:
+                item.extended[key] = each["value"]
 
 
 def move_message(call: Call) -> Answer:
