@@ -255,6 +255,42 @@ def test_whatever_is_created_is_a_draft_received_now(graph: Graph, caller: Calle
     assert (item.is_draft, item.received) == (True, graph.clock.now())
 
 
+@pytest.mark.parametrize(
+    ("flags", "takes", "is_draft"), [(1, True, False), (9, True, True), (1, False, True)]
+)
+def test_json_with_message_flags_may_make_sent_mail(
+    graph: Graph, caller: Caller, flags: int, takes: bool, is_draft: bool
+) -> None:
+    """The way that nobody documents: an advisor's reply made anew where no stream is taken."""
+    graph.switches.json_makes_sent_mail = takes
+    graph.clock.set(NEW_YEAR + timedelta(days=90))
+    sent = graph.mailbox(LINE).folder("sentitems")
+    answer = caller.post(
+        f"users/{LINE}/mailFolders/sentitems/messages",
+        {
+            "subject": "x",
+            "internetMessageId": "<one@relay.example>",
+            "from": {"emailAddress": {"name": "Line", "address": LINE}},
+            "body": {"contentType": "html", "content": "<p>Come on <b>Monday</b>.</p>"},
+            "categories": ["Kept"],
+            "singleValueExtendedProperties": [
+                {"id": "Integer 0x0E07", "value": str(flags)},
+                {"id": "SystemTime 0x0E06", "value": "2026-01-01T09:00:00Z"},
+                {"id": "SystemTime 0x0039", "value": "2026-01-01T09:00:00Z"},
+                {"id": "String 0x1042", "value": "<zero@post.example>"},
+            ],
+        },
+    )
+    assert (answer.status_code, answer.json()["isDraft"]) == (201, is_draft)
+    [item] = sent.items()
+    assert (item.is_draft, item.categories) == (is_draft, ("Kept",))
+    assert item.received == (NEW_YEAR if takes else graph.clock.now())
+    given = message_from_bytes(caller.get(f"users/{LINE}/messages/{answer.json()['id']}/$value").content)
+    assert (given["Message-ID"], given["In-Reply-To"]) == ("<one@relay.example>", "<zero@post.example>")
+    kinds = [part.get_content_type() for part in given.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "text/html"]
+
+
 # ── ids ──────────────────────────────────────────────────────────────────────────────────────────
 
 

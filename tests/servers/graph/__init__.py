@@ -36,11 +36,12 @@ a switch can be had both ways (`call.Switches`):
 - MIME is given in other words (`content.rewritten`); headers, their order, boundaries; never parts.
 - An import keeps everything: dates, flags, categories, and that it is no draft.
 - A message that is made in JSON with PidTagMessageFlags, and without its bit for "unsent", is no draft and
-  keeps the dates beside it (said by many, documented by nobody). In MIME every new message is a draft.
+  keeps the dates beside it (said by many, documented by nobody; switch). In MIME every new message is a
+  draft.
 - Where a message came in JSON with HTML, its MIME has plain text beside it, made from the HTML.
 
-Not built: delta, import in mode "update", attachments, sending, rules, subscriptions, writing extended
-properties. $search knows a small part of KQL, and lags behind nothing.
+Not built: delta, import in mode "update", attachments by themselves, sending, rules, subscriptions, changing
+extended properties. $search knows a small part of KQL, and lags behind nothing.
 """
 
 from tests.servers.graph.apps import App as App

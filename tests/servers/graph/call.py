@@ -70,6 +70,8 @@ class Switches:
     items_know_immutable_ids: bool = True
     #: internetMessageHeaders of what is in Sent Items; some say that only received mail has them.
     sent_has_headers: bool = True
+    #: A message made in JSON with PidTagMessageFlags, and without its bit for "unsent", is no draft.
+    json_makes_sent_mail: bool = True
     #: MIME is given in other words than it was stored in.
     rewrites_mime: bool = True
     #: Purges, Versions and the root of Recoverable Items can be named, not only found.

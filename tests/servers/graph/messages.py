@@ -112,19 +112,21 @@ def create_message(call: Call) -> Answer:
     mime = composed(sent) if isinstance(sent, dict) else sent
     item = Item(Content(mime), "IPM.Note", now, now, now, now, is_read=True, is_draft=True)
     if isinstance(sent, dict):
-        _describe(item, sent)
+        _describe(item, sent, call.switches.json_makes_sent_mail)
     call.store.place(item, call.folder() if "folder" in call.keys else call.mailbox.known("drafts"))
     return _message(call, item, 201)
 
 
-def _describe(item: Item, sent: dict[str, Any]) -> None:
-    """What the JSON of a new message says beside its content."""
+def _describe(item: Item, sent: dict[str, Any], takes_flags: bool) -> None:
+    """What the JSON of a new message says beside its content. Its dates hold only where its flags do."""
     item.is_read = bool(sent.get("isRead", item.is_read))
     item.categories = tuple(sent.get("categories", ()))
     item.flag = _FLAGS[sent.get("flag", {}).get("flagStatus", "notFlagged")]
     for each in sent.get("singleValueExtendedProperties", ()):
         key, _written = key_of(each["id"])
         match key:
+            case ("tag", 0x0E06 | 0x0E07 | 0x0039) if not takes_flags:
+                pass
             case ("tag", 0x0E07):
                 set_message_flags(item, int(each["value"]))
             case ("tag", 0x0E06):
