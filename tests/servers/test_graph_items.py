@@ -352,7 +352,7 @@ def test_a_stream_of_another_server_is_taken_by_switch(
     from tests.servers.exchange.fixtures import make_account
 
     home = graph.mailbox(LINE).folder("sentitems")
-    graph.takes_foreign_streams = takes
+    graph.switches.takes_foreign_streams = takes
     with Exchange(authority) as premises, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(premises.ca_file))
         sent = premises.mailbox(ADVISOR).folder("sentitems")

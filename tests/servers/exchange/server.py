@@ -114,11 +114,11 @@ class Exchange:
     @property
     def takes_foreign_streams(self) -> bool:
         """Whether what another server exported can be imported here. Can be set; at first it cannot."""
-        return self.store.takes_foreign_parcels
+        return self._desk.takes_foreign_streams
 
     @takes_foreign_streams.setter
     def takes_foreign_streams(self, value: bool) -> None:
-        self.store.takes_foreign_parcels = value
+        self._desk.takes_foreign_streams = value
 
     @property
     def sent(self) -> list[Sent]:

@@ -30,7 +30,7 @@ a switch can be had both ways (`call.Switches`):
   too; what is refused for being the fifth counts as having been under way.
 - createImportSession answers 200 (the documentation has 201, too; switch); a session serves any number of
   items for an hour. It is served by another host than Graph. What has no item in it, and what another
-  organisation exported, is ErrorCorruptData (the latter can be had otherwise: `Graph.takes_foreign_streams`).
+  organisation exported, is ErrorCorruptData (the latter by switch).
 - A certificate's assertion may be 5 minutes off. Managed identities have what they were consented to.
 - Roles given by RBAC for Applications are in no token; consent and scope add up.
 - MIME is given in other words (`content.rewritten`); headers, their order, boundaries; never parts.

@@ -66,6 +66,8 @@ class Switches:
     sends_not_read: bool = True
     #: A DELETE of an immutable id that is gone answers 403, not 404.
     gone_is_forbidden: bool = True
+    #: Streams exported by another server can be imported.
+    takes_foreign_streams: bool = False
     #: Immutable ids hold for items of mailboxes too; the documentation names messages, not these.
     items_know_immutable_ids: bool = True
     #: internetMessageHeaders of what is in Sent Items; some say that only received mail has them.

@@ -123,6 +123,6 @@ def import_item(call: Call) -> Answer:
 
 def _unpacked(call: Call, data: str) -> Item:
     try:
-        return unpack(data, call.store)
+        return unpack(data, call.store, takes_foreign=call.switches.takes_foreign_streams)
     except CorruptParcel:
         raise GraphError(400, "ErrorCorruptData", "The stream is corrupt.") from None

@@ -127,15 +127,6 @@ class Graph:
         return self.store.clock
 
     @property
-    def takes_foreign_streams(self) -> bool:
-        """Whether what another server exported can be imported here. Can be set; at first it cannot."""
-        return self.store.takes_foreign_parcels
-
-    @takes_foreign_streams.setter
-    def takes_foreign_streams(self, value: bool) -> None:
-        self.store.takes_foreign_parcels = value
-
-    @property
     def sent(self) -> list[Sent]:
         return self.retention.sent
 

@@ -38,9 +38,9 @@ def pack(item: Item) -> bytes:
     return _MAGIC + zlib.crc32(raw).to_bytes(4, "big") + raw
 
 
-def unpack(data: str, store: Store) -> Item:
+def unpack(data: str, store: Store, *, takes_foreign: bool) -> Item:
     """The item of a parcel (base64). Raises CorruptParcel for anything else, and for what another store
-    packed unless this one takes it."""
+    packed unless that is taken."""
     try:
         parcel = base64.b64decode(data, validate=True)
     except binascii.Error:
@@ -56,6 +56,6 @@ def unpack(data: str, store: Store) -> Item:
     values["extended"] = {
         tuple(key): value if isinstance(value, str) else tuple(value) for key, value in values["extended"]
     }
-    if values.pop("origin") != store.origin and not store.takes_foreign_parcels:
+    if values.pop("origin") != store.origin and not takes_foreign:
         raise CorruptParcel
     return Item(content=Content(base64.b64decode(values.pop("mime"))), modified=store.clock.now(), **values)

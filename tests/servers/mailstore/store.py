@@ -202,8 +202,6 @@ class Store:
         self.clock = Clock()
         #: Tells what this store exported from what another did.
         self.origin = os.urandom(8).hex()
-        #: What another store exported can be imported here.
-        self.takes_foreign_parcels = False
         self.mailboxes: dict[str, Mailbox] = {}
         self._numbers = itertools.count(1)
         self._changes = itertools.count(1)
