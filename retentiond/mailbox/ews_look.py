@@ -152,8 +152,11 @@ def _census(
     if keys:
         hindrance = hindrance_of(session, str(keys[0]))
     if hindrance is None and folder.is_bin and keys:
-        until = kept_until(session, listed.rows, question.now)
-        hindrance = Hindrance.SERVER_KEEPS if until else None
+        ends = ends_of_keeping(session, listed.rows)
+        if any(end > question.now for end in ends):
+            # Where one is past its day and still there, the folder has no day by which all is well.
+            hindrance = Hindrance.SERVER_KEEPS
+            until = max(ends) if min(ends) > question.now else None
     return Census(place, total, ahead, hindrance, looks_imported, until.date() if until else None)
 
 
@@ -177,11 +180,10 @@ def hindrance_of(session: Session, key: str) -> Hindrance | None:
     return None
 
 
-def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
-    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
-    None where none was declared, or all of it is over."""
-    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
-    return max(ends, default=None)
+def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
+    where none was declared."""
+    return [until for row in rows if (until := end_of_keeping(session, row))]
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:

@@ -252,6 +252,7 @@ def test_the_page_has_every_code_and_every_text() -> None:
         alert.SUBJECT,
         alert.SECOND_SUBJECT,
         alert.CLEAR_SUBJECT,
+        alert.PREVIEW_SUBJECT,
     ]
     texts = re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S)
-    assert texts == [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT]
+    assert texts == [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT, alert.PREVIEW_TEXT]
