@@ -131,7 +131,9 @@ class PolicyTable(Table):
         description="For how long mail is kept: days, weeks, months or years; 1 month to 10 years.",
     )
     zone: Annotated[str, AfterValidator(_accepted(words.zone))] = Field(
-        default="Europe/London", description="The time zone in which days begin and end (IANA)."
+        default="Europe/London",
+        validate_default=True,
+        description="The time zone in which days begin and end (IANA).",
     )
     approvers: int = Field(
         default=2,
