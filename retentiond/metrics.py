@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from retentiond.alert import CODES
 from retentiond.condition import Condition, Month
@@ -19,14 +19,12 @@ from retentiond.core.findings import Cause
 from retentiond.core.promises import Concern, Worry
 from retentiond.files import write_public
 from retentiond.logs import get_logger
+from retentiond.report.coarse import SMALL
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 _log = get_logger()
-
-#: Counts of mail are rounded up to a multiple of this: 1 to 4 are not to be told apart (small numbers).
-COARSE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ def _of_targets(condition: Condition, broken: Iterable[Concern]) -> Iterator[Mea
 
 def _of_the_month(month: Month) -> Iterator[Measure]:
     def coarse(number: int) -> int:
-        return -(-number // COARSE) * COARSE
+        return -(-number // SMALL) * SMALL
 
     since = "Until the month began, rounded up to a multiple of five: "
     yield Measure(
