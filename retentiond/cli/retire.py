@@ -32,8 +32,9 @@ def command(ctx: click.Context, name: str, reason: str) -> int:
     counts = {each.target: each for each in condition.counts}
     flagged = {each.target for each in condition.concerns if each.cause == Worry.ABANDONED}
     with current.ledger() as book:
-        known = {each for each, is_ours in book.roll().items() if is_ours}
-        if name not in known | flagged | counts.keys():
+        roll = book.roll()
+        is_known = name in roll.keys() | counts.keys() | flagged
+        if not is_known or not roll.get(name, True):
             raise click.UsageError("NAME: nobody waits for a target of this name; see: retentiond status")
         left = counts[name].left if name in counts else None
         retire(book, name, now(), left=left, who=who(), reason=reason)
