@@ -22,7 +22,7 @@ from retentiond.condition import Condition
 from retentiond.config import AlertSettings, Tls, read_secret
 from retentiond.core.findings import Cause
 from retentiond.core.promises import Concern, Worry
-from retentiond.errors import SecretMissing
+from retentiond.errors import RetentionError
 from retentiond.logs import get_logger
 
 _log = get_logger()
@@ -161,7 +161,7 @@ def _sent(settings: AlertSettings, recipients: Sequence[str], subject: str, text
             refused = relay.send_message(_message(settings, recipients, subject, text, now))
     except ssl.SSLError:
         _log.error("alert.failed", why="certificate")
-    except (smtplib.SMTPAuthenticationError, SecretMissing):
+    except (smtplib.SMTPAuthenticationError, RetentionError):
         _log.error("alert.failed", why="password")
     except smtplib.SMTPRecipientsRefused:
         _log.error("alert.failed", why="refused")

@@ -39,8 +39,8 @@ def answering(listen: str, answer: Answer) -> Iterator[None]:
     try:
         yield
     finally:
-        server.shutdown()
-        thread.join()
+        threading.Thread(target=server.shutdown, daemon=True).start()
+        thread.join(2)  # whoever asks and never ends does not keep the service from ending
         server.server_close()
 
 

@@ -149,7 +149,7 @@ def make_round(service: Service, progress: Progress) -> Condition:
             written = _write(service, with_seen(after, seen, ended), seen.concerns, ended)
         else:
             written = _write(service, after, (*_lasting(after), _concern_of(failure, ended)), ended)
-    service.ping(written, ended)
+    _aside(service.ping, written, ended)
     if failure is not None and is_final(failure):
         raise failure
     return written
@@ -200,8 +200,16 @@ def _write(service: Service, condition: Condition, found: Sequence[Concern], now
     told = service.tell(after, now)
     if told != after:
         conditions.write(service.directory, told)
-    service.show(told, now)
+    _aside(service.show, told, now)
     return told
+
+
+def _aside(heard: Callable[[Condition, datetime], None], condition: Condition, now: datetime) -> None:
+    """What is only watched by others never ends a round, whatever becomes of it."""
+    try:
+        heard(condition, now)
+    except Exception as error:
+        _log.error("crash.caught", error=error)
 
 
 def _of_the_house(service: Service, condition: Condition, now: datetime) -> list[Concern]:

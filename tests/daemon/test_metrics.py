@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -217,3 +218,27 @@ def test_prometheus_is_imported_only_when_there_is_something_to_write() -> None:
         "sys.exit(bool({'prometheus_client', 'apprise'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_who_asks_and_never_ends_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    begun = time.monotonic()
+    with socket.socket() as slow, answering(listen, lambda now: b""):
+        slow.connect(("127.0.0.1", int(listen.rpartition(":")[2])))
+        slow.sendall(b"GET /metr")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_fault_in_what_others_watch_ends_no_round(
+    heard: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_condition: Condition, _now: datetime) -> None:
+        raise ValueError(CANARY)
+
+    with freeze_time("2027-03-24") as frozen:
+        year = Year(tmp_path, frozen, date(2027, 3, 24))
+        year.service = replace(year.service, show=fails, ping=fails)
+        assert year.sweep(year.first).round is not None
+    err = capsys.readouterr().err
+    assert '"event": "crash.caught"' in err
+    assert_no_canary(texts=[err])
