@@ -7,10 +7,10 @@ nobody would be told (disaster 2). The ledger and the last look still know it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from retentiond.condition import Condition
+from retentiond.condition import Condition, Counts
 from retentiond.core.chain import HOUSE, Value
 from retentiond.core.promises import Concern, Worry
 
@@ -18,30 +18,36 @@ if TYPE_CHECKING:
     from retentiond.ledger import Ledger
 
 #: Who retires a target in which the last look found nothing of ours.
-ITSELF = "itself"
+ITSELF: Final = "itself"
 
 
-def left_behind(
-    configured: Collection[str], roll: Mapping[str, bool], before: Condition, now: datetime
-) -> list[Concern]:
+#: When each target of the book was retired; None where it is ours.
+Roll: TypeAlias = Mapping[str, datetime | None]
+
+
+def left_behind(configured: Collection[str], roll: Roll, before: Condition, now: datetime) -> list[Concern]:
     """The targets that the configuration no longer has and nobody retired; `count` is what was left in each
-    at the last look, 0 where that is not known. `roll` is the book's."""
+    at the last look, 0 where that is not known."""
     counts = {each.target: each for each in before.counts}
-    flagged = {each.target for each in before.concerns if each.cause == Worry.ABANDONED}
-    known = {name for name, is_ours in roll.items() if is_ours} | counts.keys() | flagged
-    gone = known - set(configured) - {name for name, is_ours in roll.items() if not is_ours} - {HOUSE}
+    known = {*roll, *counts, *(each.target for each in before.concerns if each.cause == Worry.ABANDONED)}
     return [
         Concern(name, Worry.ABANDONED, now, (counts[name].left or 0) if name in counts else 0)
-        for name in sorted(gone)
-        if name not in counts or counts[name].left != 0
+        for name in sorted(known - set(configured) - {HOUSE})
+        if not is_retired(name, roll, counts.get(name)) and (name not in counts or counts[name].left != 0)
     ]
+
+
+def is_retired(name: str, roll: Roll, counts: Counts | None) -> bool:
+    """Whether nobody is to wait for it; who came back and was looked at since is waited for again."""
+    when = roll.get(name)
+    return when is not None and (counts is None or counts.looked < when + timedelta(minutes=1))
 
 
 def retire_the_empty(configured: Collection[str], book: Ledger, before: Condition, now: datetime) -> None:
     """Enters the retirement of each target that is gone, and in which the last look found nothing of ours."""
     roll = book.roll()
     for each in before.counts:
-        if each.target not in configured and each.left == 0 and roll.get(each.target, True):
+        if each.target not in configured and each.left == 0 and not is_retired(each.target, roll, each):
             retire(book, each.target, now, left=0, who=ITSELF)
 
 

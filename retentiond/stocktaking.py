@@ -54,7 +54,8 @@ def seen_by(look: Look, estate: Estate, book: Ledger | None, before: Condition, 
     periods = {target.name: target.period for target in estate.targets}
     found = [*of_findings(look.findings, now), *overdue(look.plan, periods, estate.zone, now)]
     keeps = {each.target: _keeps(standings[each.target]) for each in look.plan.targets}
-    found += still_kept(before.concerns, found, keeps, now)
+    ours = [each for each in before.concerns if each.target in periods]
+    found += still_kept(ours, found, keeps, now)
     found += _of_the_unseen(look, before, found)
     found += left_behind(periods, book.roll() if book is not None else {}, before, now)
     counts = tuple(_counted(each, standings[each.target], now) for each in look.plan.targets)

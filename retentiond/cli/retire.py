@@ -8,7 +8,7 @@ from retentiond import condition as conditions
 from retentiond.cli.session import now, say, session, who
 from retentiond.core.promises import Worry
 from retentiond.pause import REASON
-from retentiond.retirement import retire
+from retentiond.retirement import is_retired, retire
 
 
 @click.command(epilog='Example: retentiond retire helpline-2 --reason "deleted by IT"')
@@ -34,7 +34,7 @@ def command(ctx: click.Context, name: str, reason: str) -> int:
     with current.ledger() as book:
         roll = book.roll()
         is_known = name in roll.keys() | counts.keys() | flagged
-        if not is_known or not roll.get(name, True):
+        if not is_known or is_retired(name, roll, counts.get(name)):
             raise click.UsageError("NAME: nobody waits for a target of this name; see: retentiond status")
         left = counts[name].left if name in counts else None
         retire(book, name, now(), left=left, who=who(), reason=reason)

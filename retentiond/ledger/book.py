@@ -151,8 +151,8 @@ class Ledger:
         with schema.reading(self._engine) as connection:
             return house.standing_of(connection, target)
 
-    def roll(self) -> dict[str, bool]:
-        """Every target that was ever armed or retired: whether it is ours still."""
+    def roll(self) -> dict[str, datetime | None]:
+        """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
         with schema.reading(self._engine) as connection:
             return house.roll_of(connection)
 

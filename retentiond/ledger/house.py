@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -76,17 +77,24 @@ def standing_of(connection: Connection, target: str) -> tuple[Arming | None, For
     return arming, Forecast(line.forecast, minute_of(line.made), line.destroyed - line.before)
 
 
-def roll_of(connection: Connection) -> dict[str, bool]:
-    """Every target that was ever armed or retired: whether it is ours, or was retired since."""
+def roll_of(connection: Connection) -> dict[str, datetime | None]:
+    """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
     column = schema.entry.c
     rows = connection.execute(
         select(column.seq, column.body)
         .where(column.chain == HOUSE, column.body.contains(f'"event":"{RETIRED}"', autoescape=True))
         .order_by(column.seq)
     )
-    retired = {json.loads(body)["target"]: seq for seq, body in rows}
-    armed = {name: line.armed_at for name, line in standing_lines(connection).items() if line.armed_at}
-    return {name: armed.get(name, 0) > retired.get(name, 0) for name in sorted({*armed, *retired})}
+    roll: dict[str, datetime | None] = {}
+    retired: dict[str, int] = {}
+    for seq, text in rows:
+        body: Any = json.loads(text)
+        retired[body["target"]] = seq
+        roll[body["target"]] = minute_of(body["minute"])
+    for name, line in standing_lines(connection).items():
+        if line.armed_at > retired.get(name, 0):
+            roll[name] = None
+    return roll
 
 
 def tally_of(connection: Connection, before: str) -> tuple[int, int, int]:

@@ -237,7 +237,7 @@ def test_what_left_with_nothing_in_it_left_well(watching: Watch) -> None:
     watching.nights()
     assert watching.codes() == set()
     with watching.world.book() as book:
-        assert {name for name, is_ours in book.roll().items() if not is_ours} == {"ana", "youth"}
+        assert {name for name, when in book.roll().items() if when is not None} == {"ana", "youth"}
         entry = next(each for each in book.show("house") if each.body["event"] == "retired")
         assert (entry.body["who"], entry.body["left"]) == (ITSELF, 0)
         book.verify()
@@ -254,6 +254,22 @@ def test_who_comes_back_and_leaves_again_is_missed_again(watching: Watch) -> Non
     watching.nights()
     watching.world.arm_all(datetime.now(UTC))
     _renamed(watching)
+    watching.nights()
+    assert watching.has("R09")
+
+
+def test_who_comes_back_unarmed_and_leaves_again_is_missed_too(watching: Watch) -> None:
+    """The new rules were never armed; but there it was, and was looked at."""
+    _renamed(watching)
+    watching.nights()
+    _retired(watching)
+    watching.nights()
+    assert watching.codes() == set()
+    _changed_rules(watching)
+    watching.nights()
+    watching.alters = lambda estate: replace(
+        estate, targets=tuple(each for each in estate.targets if each.name != "line")
+    )
     watching.nights()
     assert watching.has("R09")
 
@@ -280,6 +296,20 @@ def test_copies_are_told_when_the_servers_day_has_passed_and_not_before(watching
     watching.nights()
     assert watching.codes() == set()
     assert "R18" in watching.cleared
+
+
+def test_copies_of_a_retired_target_are_nobodys_to_wait_for(watching: Watch) -> None:
+    watching.world.server.keeps_copies = True
+    watching.world.arm_all()
+    put_due(watching)
+    watching.nights()
+    assert watching.codes() == {"R18"}
+    _renamed(watching)
+    watching.nights()
+    assert watching.codes() == {"R09"}
+    _retired(watching)
+    watching.nights()
+    assert watching.codes() == set()
 
 
 def test_copies_without_a_day_are_told_until_arming_finds_none(watching: Watch) -> None:
