@@ -209,7 +209,8 @@ def _check_files(config: Config, lines: dict[Location, int]) -> None:
     for account in config.accounts.values():
         at: Location = ("account", account.name)
         key = _dotted((*at, "secret"))
-        found.append(openness(account.secret, name, line_of(lines, (*at, "secret")), key))
+        if account.secret is not None:
+            found.append(openness(account.secret, name, line_of(lines, (*at, "secret")), key))
         found.append(_certificate(account.ca_file, name, lines, (*at, "ca_file")))
     if open_ones := tuple(fault for fault in found if fault):
         raise PermissionsTooOpen(open_ones)
