@@ -6,7 +6,7 @@ look makes again: copies that a server keeps, and a target that nobody looks at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from retentiond.core.model import Hold, Kind, Review
 from retentiond.core.period import start_of
 from retentiond.core.plan import Plan, TargetPlan
 from retentiond.core.promises import Concern, of_findings, overdue, still_kept, without_unarmed
-from retentiond.retirement import left_behind
+from retentiond.retirement import is_retired, left_behind
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What such a round leaves behind."""
+    """What such a round leaves behind. A target that could not be looked at, or that is gone from the
+    configuration and not retired, keeps the counts of the last look at it."""
 
     concerns: tuple[Concern, ...]
     counts: tuple[Counts, ...]
@@ -57,11 +58,13 @@ def seen_by(look: Look, estate: Estate, book: Ledger | None, before: Condition, 
     ours = [each for each in before.concerns if each.target in periods]
     found += still_kept(ours, found, keeps, now)
     found += _of_the_unseen(look, before, found)
-    found += left_behind(periods, book.roll() if book is not None else {}, before, now)
-    counts = tuple(_counted(each, standings[each.target], now) for each in look.plan.targets)
+    if book is not None:  # without one nothing was ever done, and nobody can be retired
+        found += left_behind(periods, book.roll(), before, now)
+    counts = [_counted(each, standings[each.target], now) for each in look.plan.targets]
+    unseen = [each for each in before.counts if each.target not in keeps and _is_kept(each, periods, book)]
     return Seen(
         concerns=tuple(without_unarmed(found)),
-        counts=counts,
+        counts=tuple(sorted([*unseen, *counts], key=lambda each: each.target)),
         open_intents=len(book.open_intents()) if book is not None else 0,
         month=_month(before.month, book, counts, estate.zone, now),
         seal=look.seal,
@@ -69,16 +72,18 @@ def seen_by(look: Look, estate: Estate, book: Ledger | None, before: Condition, 
     )
 
 
+def _is_kept(counts: Counts, configured: Collection[str], book: Ledger | None) -> bool:
+    if counts.target in configured:
+        return True
+    return book is not None and not is_retired(counts.target, book.roll(), counts)
+
+
 def with_seen(condition: Condition, seen: Seen, now: datetime) -> Condition:
-    """The condition after it. A target that could not be looked at, or that is gone from the configuration,
-    keeps the counts of the last look at it."""
-    looked = {each.target for each in seen.counts}
-    gaps = {each.target for each in seen.concerns} - looked
-    old = tuple(each for each in condition.counts if each.target in gaps)
+    """The condition after it."""
     return replace(
         condition,
         finished=now,
-        counts=tuple(sorted((*old, *seen.counts), key=lambda each: each.target)),
+        counts=seen.counts,
         open_intents=seen.open_intents,
         month=seen.month,
         seal=seen.seal or condition.seal,

@@ -250,6 +250,39 @@ def test_what_left_with_nothing_in_it_left_well(watching: Watch) -> None:
     assert watching.codes() == set(), "who comes back is looked at as before"
 
 
+def test_on_trial_without_a_ledger_nobody_is_missed(watching: Watch) -> None:
+    """Nothing was ever done there, and there is no book in which somebody could be retired."""
+
+    @contextmanager
+    def opened() -> Iterator[tuple[Estate, Ledger | None]]:
+        with watching.world.book() as book:
+            yield watching.alters(watching.world.estate(book)), None
+
+    watching.service = replace(watching.service, open=opened, is_audit_only=True)
+    _renamed(watching)
+    found = watching.nights(2)
+    assert "R09" not in watching.codes()
+    assert "line" not in {each.target for each in found.counts}
+
+
+def test_what_leaves_well_during_a_pause_is_remembered_until_it_can_be_entered(watching: Watch) -> None:
+    watching.nights()
+    _paused(watching)
+    watching.alters = lambda estate: replace(
+        estate, targets=tuple(each for each in estate.targets if each.name != "ana")
+    )
+    watching.nights(3)
+    assert watching.codes() == {"R08"}
+    with watching.world.book() as book:
+        assert book.roll()["ana"] is None
+    _resumed(watching)
+    watching.nights(2)
+    assert watching.codes() == set()
+    with watching.world.book() as book:
+        assert book.roll()["ana"] is not None
+    assert "ana" not in {each.target for each in condition.read(watching.world.directory).counts}
+
+
 def test_who_comes_back_and_leaves_again_is_missed_again(watching: Watch) -> None:
     _renamed(watching)
     watching.nights()
