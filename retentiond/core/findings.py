@@ -44,6 +44,7 @@ class Cause(StrEnum):
     STILL_THERE = "still-there"
     KEPT_BY_SERVER = "kept-by-server"
     NOTICE = "notice"
+    ERASURE_UNFINISHED = "erasure-unfinished"
     HOLD_OVERDUE = "hold-overdue"
     HOLD_UNSTATED = "hold-unstated"
     HOLD_VANISHED = "hold-vanished"

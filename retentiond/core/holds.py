@@ -144,6 +144,16 @@ def settle(snapshot: Snapshot, holds: Sequence[Registered], today: date) -> Regi
     return Register(today, (*after, *found), found, changed, tuple(ended), kept)
 
 
+def keep(snapshot: Snapshot, holds: Sequence[Registered], today: date) -> Register:
+    """What the register keeps of a look at one person's mail alone (an erasure's). It did not see the rest,
+    so it says nothing of the signs: whatever is known is kept, and nothing of the register changes."""
+    missed = [
+        replace(hold, signs=tuple(replace(sign, vanished=snapshot.now) for sign in hold.signs))
+        for hold in holds
+    ]
+    return Register(today, kept=dict(_kept(snapshot, [_grown(hold, snapshot) for hold in missed])))
+
+
 # ── the signs ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -72,7 +72,8 @@ class Marks:
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
     Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References, `conversation` what
-    the server itself counts as one (Exchange), within one mailbox.
+    the server itself counts as one (Exchange), within one mailbox. `reply_to` are the addresses in
+    Reply-To, which an erasure alone asks for.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -81,6 +82,12 @@ class Marks:
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
     conversation: Mark | None = None
+    reply_to: frozenset[Mark] = frozenset()
+
+    @property
+    def parties(self) -> frozenset[Mark]:
+        """Everybody from whom, to whom or on whose behalf it was sent."""
+        return self.authors | self.senders | self.recipients | self.reply_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +239,10 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
     HOME_UNREACHABLE = "home-unreachable"
+    ON_DEMAND = "on-demand"
+    ERASURE = "erasure"
+    THIRD_PARTY = "third-party"
+    NOT_THEIRS = "not-theirs"
     RECEIPT = "receipt"
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TypeAlias
 
+from retentiond.core.erasure import judge_for_erasure
 from retentiond.core.holds import Register
 from retentiond.core.model import (
     Census,
@@ -44,7 +45,7 @@ Kept: TypeAlias = Mapping[Ref, Reason]
 @dataclass(frozen=True, slots=True)
 class Part:
     """Items of one folder with one verdict. `oldest` and `newest` bound their days of receipt, in the
-    policy's zone, where known. A refile's part holds its `items`, in order of key."""
+    policy's zone, where known. The part of a refile or an erasure holds its `items`, in order of key."""
 
     place: Place
     verdict: Verdict
@@ -131,12 +132,13 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class House:
     """What the core must know of the configuration: terms by helpline (and letters folder), and who is who,
-    by marks."""
+    by marks. `correspondents` are those of one person whose mail is to be erased, where it is."""
 
     terms: Mapping[str, Terms]
     helplines: tuple[Helpline, ...]
     insiders: frozenset[Mark] = field(default_factory=frozenset)
     by_thread: bool = False
+    correspondents: frozenset[Mark] = frozenset()
 
 
 def make_plan(snapshot: Snapshot, house: House, register: Register | None = None) -> Plan:
@@ -148,7 +150,9 @@ def make_plan(snapshot: Snapshot, house: House, register: Register | None = None
     threads = _threads(seen, house) if house.by_thread else None
     plans = []
     for view in snapshot.views:
-        if view.kind is not Kind.ADVISOR:
+        if house.correspondents:
+            judged = _judged_for_erasure(view, house, threads, kept)
+        elif view.kind is not Kind.ADVISOR:
             judged = _judged_own(view, house, kept)
         else:
             judged = _judged_advisor(view, house, homes, threads, kept)
@@ -188,6 +192,26 @@ def _judged_advisor(
     return tuple(_grouped(judged, any_terms))
 
 
+def _judged_for_erasure(
+    view: TargetView, house: House, threads: Threads | None, kept: Kept
+) -> tuple[Part, ...]:
+    """No part says of which days it is: an entry made of it must not tell when somebody wrote (P7)."""
+    items = [item for folder in view.folders for item in folder.items]
+    owners = recognise(items, house.helplines, threads) if view.kind is Kind.ADVISOR else {}
+    any_terms = next(iter(house.terms.values()))
+
+    def judged(item: Item) -> Verdict:
+        why = kept.get(item.ref)
+        if view.kind is not Kind.ADVISOR:
+            return judge_for_erasure(item, house.correspondents, house.insiders, kept=why)
+        if not owners[item.ref]:
+            return Keep(Reason.NOT_OURS)
+        return judge_for_erasure(item, house.correspondents, house.insiders, min(owners[item.ref]), why)
+
+    parts = _grouped(((item, judged(item)) for item in items), any_terms)
+    return tuple(replace(part, oldest=None, newest=None) for part in parts)
+
+
 def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]:
     """Items with the same folder and verdict become one part."""
     groups: dict[tuple[Place, Verdict], list[Item]] = {}
@@ -207,7 +231,7 @@ def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]
                 tuple(item.ref.key for item in items),
                 min(days, default=None),
                 max(days, default=None),
-                tuple(items) if isinstance(verdict, Refile) else (),
+                tuple(items) if isinstance(verdict, Refile) or verdict.reason is Reason.ERASURE else (),
             )
         )
     return parts

@@ -100,6 +100,8 @@ class Facts:
 
 #: How the house's own entries are told, by event: what is counted, for one and for more.
 EVENTS: Final[dict[str, tuple[str, str]]] = {
+    "erasure": ("erasure on request", "erasures on request"),
+    "purge": ("purge on demand", "purges on demand"),
     "loss accepted": ("loss of replies accepted by a person", "losses of replies accepted by a person"),
     "hold added": ("hold set by command", "holds set by command"),
     "hold found": ("hold found by its sign", "holds found by their signs"),
