@@ -209,10 +209,12 @@ class Office:
 
     # ── commands ─────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, *words: str, typed: str = "") -> Told:
+    def run(self, *words: str, typed: str | None = None) -> Told:
         """Runs a command in this process; `typed` is what it reads from its standard input."""
         self.capsys.readouterr()
-        before, sys.stdin = sys.stdin, io.StringIO(typed + "\n")
+        before = sys.stdin
+        if typed is not None:
+            sys.stdin = io.StringIO(typed + "\n")
         try:
             code = run(["--config", str(self.config), *words])
         finally:
