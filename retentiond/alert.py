@@ -48,6 +48,7 @@ CODES: Final[dict[str, str]] = {
     Cause.CHANGED: "R21",
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
+    Cause.CONVERSATION_UNKNOWN: "R40",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"

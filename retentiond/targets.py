@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
@@ -50,6 +50,8 @@ class Target:
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
     server: str = ""
+    #: For how long a conversation may keep an item; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Estate:
     limits: Limits
     marker: Marker
     by_thread: bool = False
+    by_conversation: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
 
     def target(self, name: str) -> Target:
@@ -76,7 +79,9 @@ class Estate:
 
     def terms(self, target: Target, now: datetime) -> Terms:
         """What is due and what is believed at `now`."""
-        return Terms(target.period.cutoff(now, self.zone), EARLIEST, now + AHEAD, self.zone)
+        cutoff = target.period.cutoff(now, self.zone)
+        longest = None if target.longest is None else min(cutoff, target.longest.cutoff(now, self.zone))
+        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, longest)
 
     def house(self, now: datetime) -> House:
         """What the core must know, at `now`."""
@@ -91,7 +96,16 @@ class Estate:
             tuple(Helpline(name, identities) for name, identities in marks.items()),
             advisors.union(*marks.values()),
             self.by_thread,
+            self.by_conversation,
+            {target.name: self._terms_ahead(target, now) for target in helplines},
+            frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
         )
+
+    def _terms_ahead(self, target: Target, now: datetime) -> Terms:
+        """The terms of the day up to which the forecast counts; believed is what is believed today."""
+        day = now + timedelta(days=self.limits.forecast_days)
+        terms = self.terms(target, day)
+        return replace(terms, latest=now + AHEAD)
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
         """What a look at this target asks. With `as_of`, it is judged as on that day, by date alone."""
@@ -105,7 +119,9 @@ class Estate:
             latest=max(terms.latest, now + AHEAD),
             ahead=start_of(target.period.cutoff_day(day), self.zone),
             may_use_server_clock=as_of is None,
+            wants_marks=target.longest is not None,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
+            longest=terms.longest,
         )
 
 
@@ -121,6 +137,7 @@ def estate_of(config: Config, marker: Marker) -> Estate:
         config.limits,
         marker,
         config.policy.by_thread,
+        config.policy.longest is not None,
         config.ledger.marks_kept,
     )
 
@@ -155,6 +172,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        config.policy.longest,
     )
 
 
@@ -195,6 +213,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        config.policy.longest,
     )
 
 

@@ -25,6 +25,8 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.clock",)),
     (1, ("core.replies",)),
     (1, ("core.policy",)),
+    (1, ("core.kin",)),
+    (1, ("core.conversations",)),
     (1, ("core.plan",)),
     (1, ("core.fuse",)),
     (1, ("core.chain",)),

@@ -224,6 +224,8 @@ class Policy:
     zone: ZoneInfo
     approvers: int
     by_thread: bool
+    #: For how long a conversation may keep one of its members; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

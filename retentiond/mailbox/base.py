@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -124,6 +124,8 @@ class Question:
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks.
+    With `longest`, conversations are followed: what was received before it is kept by none. It asks
+    nothing of `look`, which `wants_marks` does; what is `younger` is asked for after it.
     """
 
     now: datetime
@@ -135,6 +137,7 @@ class Question:
     wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -251,6 +254,19 @@ class Mailbox(Protocol):
     def message_ids(self) -> Iterator[str]:
         """The Message-ID of every message in a helpline's mailbox, angle brackets included; for the
         search in advisors' folders alone (replies by thread). Never kept, never shown."""
+        ...
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        """The Message-IDs that these items bear and name as their parents, without angle brackets; for
+        `younger` alone. Never kept, never shown."""
+        ...
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        """What is not surely due, anywhere in a helpline's mailbox, with date and marks of its thread.
+
+        With `of` (Message-IDs of printable ASCII without blanks), at least what bears or names one of
+        them. The caller compares: what is given need not be asked for, and may be due after all.
+        """
         ...
 
     def place(self, role: Role) -> Place:

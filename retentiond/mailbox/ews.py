@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import ews_carry, ews_destroy, ews_look, ews_probe, ews_strays
+from retentiond.mailbox import ews_carry, ews_destroy, ews_kin, ews_look, ews_probe, ews_strays
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -100,11 +100,18 @@ class EwsMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return ews_strays.look_for_strays(self._session, question.replying_to)
+            return ews_strays.look_for_strays(self._session, question.replying_to, question.wants_marks)
         return ews_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:
         return ews_look.message_ids(self._session)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        self._session.at(place)
+        return ews_kin.named(self._session, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return ews_kin.younger(self._session, question)
 
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))

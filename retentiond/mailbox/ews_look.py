@@ -11,7 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Kind,
+    Lot,
+    Mark,
+    Marks,
+    Place,
+    Ref,
+    Role,
+)
 from retentiond.core.period import Period
 from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
@@ -224,11 +236,17 @@ def _with_marks(
             continue
         now = row if isinstance(answer, str) else answer
         marks = Marks() if isinstance(answer, str) else marks_of_row(session, now)
-        if knows_conversation and now.conversation:
-            of = f"{session.target}\0{now.conversation}"
-            marks = replace(marks, conversation=session.marker.mark("conversation", of))
+        if knows_conversation:
+            marks = replace(marks, conversation=conversation_mark(session, now))
         is_held = session.is_held(folder, now, conversations)
         yield Item(Ref(place, now.key), now.received, is_held, marks, now.size)
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
 
 
 def marks_of_row(session: Session, row: Row) -> Marks:

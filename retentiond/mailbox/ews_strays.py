@@ -19,7 +19,9 @@ STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHO
 _TERMS = 25
 
 
-def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
+def look_for_strays(
+    session: Session, replying_to: Sequence[str], has_threads: bool = False
+) -> Iterator[FolderView]:
     """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
     wanted = [_wanted(session, name) for name in session.scope.look_in]
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
@@ -29,6 +31,8 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
                 found[folder][row.key] = row
     if replying_to:
         _add_answers(session, wanted, found, replying_to)
+    if replying_to or has_threads:
+        _read_threads(session, found)
     conversations = session.held_conversations() if any(found.values()) else frozenset()
     for folder in wanted:
         place = session.place(folder)
@@ -71,7 +75,7 @@ def _add_answers(
     found: dict[Folder, dict[str, Row]],
     replying_to: Sequence[str],
 ) -> None:
-    """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
+    """Adds what answers a helpline's mail, and what answers that in turn."""
     asked: set[str] = set()
     left = list(dict.fromkeys(replying_to))
     while left:
@@ -87,6 +91,10 @@ def _add_answers(
                     fresh.append(row.message_id)
         asked.update(left)
         left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+
+def _read_threads(session: Session, found: dict[Folder, dict[str, Row]]) -> None:
+    """What was found, with all that its marks are made of."""
     for rows in found.values():
         keys = list(rows)
         for start in range(0, len(keys), CHUNK):

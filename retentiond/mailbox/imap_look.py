@@ -35,6 +35,15 @@ _LONGEST_ID = 250
 _IMPORT_AT_LEAST = 20
 
 
+def surely_due(session: Session, question: Question) -> bytes:
+    """The search that finds only what is due, and not what was received within a day or two of the cutoff."""
+    return _Terms.of(question, _goes_by_age(session, question)).sure
+
+
+def _goes_by_age(session: Session, question: Question) -> bool:
+    return session.wire.offers("WITHIN") and question.may_use_server_clock
+
+
 @dataclass(frozen=True, slots=True)
 class _Terms:
     """The searches of one question.
@@ -96,8 +105,7 @@ class _View:
         self._opened = opened
         self._place = opened.place
         self._wire = session.wire
-        by_age = session.wire.offers("WITHIN") and question.may_use_server_clock
-        self._terms = _Terms.of(question, by_age)
+        self._terms = _Terms.of(question, _goes_by_age(session, question))
 
     def made(self) -> FolderView:
         if not self._opened.exists:
@@ -220,13 +228,15 @@ class _View:
 # ── an advisor's folders ─────────────────────────────────────────────────────────────────────────
 
 
-def look_for_strays(session: Session, replying_to: Sequence[str] = ()) -> Iterator[FolderView]:
+def look_for_strays(
+    session: Session, replying_to: Sequence[str] = (), has_threads: bool = False
+) -> Iterator[FolderView]:
     """Of each folder that may be looked in, the messages that bear an identity or answer one of
     `replying_to`, directly or through each other; of the rest, nothing (P3)."""
     folders = _looked_in(session)
     found = []
     for folder in folders:
-        search = _Search(session, folder, THREAD_FIELDS if replying_to else IDENTITY_FIELDS)
+        search = _Search(session, folder, THREAD_FIELDS if replying_to or has_threads else IDENTITY_FIELDS)
         search.by_identity()
         found.append(search)
     ids = list(replying_to)
@@ -318,7 +328,7 @@ def _bearing_identity(session: Session, place: Place) -> tuple[int, ...]:
         for identity in identities[start : start + _IDENTITIES_AT_ONCE]:
             text = quoted(identity.encode("utf-8"))
             terms += [b"HEADER FROM " + text, b"HEADER SENDER " + text]
-        tree = _either(terms)
+        tree = either(terms)
         charset = b"" if tree.isascii() else b"CHARSET UTF-8 "
         found.update(*session.wire.search(charset + tree, label=place.folder))
     return tuple(sorted(found))
@@ -333,17 +343,17 @@ def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ..
     ]
     found: set[int] = set()
     for start in range(0, len(terms), _IDS_AT_ONCE):
-        tree = _either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
+        tree = either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
         found.update(*session.wire.search(tree, label=place.folder))
     return tuple(sorted(found))
 
 
-def _either(terms: Sequence[bytes]) -> bytes:
-    """OR takes two: a balanced tree, so that no server has to go deep."""
+def either(terms: Sequence[bytes]) -> bytes:
+    """One of these. OR takes two: a balanced tree, so that no server has to go deep."""
     if len(terms) == 1:
         return terms[0]
     middle = len(terms) // 2
-    return b"OR " + _either(terms[:middle]) + b" " + _either(terms[middle:])
+    return b"OR " + either(terms[:middle]) + b" " + either(terms[middle:])
 
 
 def headers(session: Session, place: Place, keys: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:

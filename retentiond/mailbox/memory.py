@@ -41,7 +41,7 @@ from retentiond.mailbox.base import (
     Scope,
     Standing,
 )
-from retentiond.mailbox.headers import likeness_of, marks_of
+from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of
 
 _DELETED = "\\Deleted"
 
@@ -230,6 +230,21 @@ class MemoryMailbox:
             for stored in folder.messages.values():
                 if message := likeness_of(stored.content, self._marker).hint:
                     yield message
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        for key in keys:
+            if (stored := self._at(place).messages.get(int(key))) is not None:
+                yield from message_ids_of(stored.content)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        sought = {self._marker.message(each) for each in of}
+        for name, folder in list(self._folders.items()):
+            place = self._place(name, folder)
+            for uid, stored in folder.messages.items() if name not in self._scope.leave_out else ():
+                marks = self._marks(stored)
+                is_asked = not of or marks.message in sought or marks.parents & sought
+                if is_asked and (stored.received is None or stored.received >= question.cutoff):
+                    yield Item(Ref(place, uid), stored.received, marks=marks)
 
     def place(self, role: Role) -> Place:
         for name, folder in self._folders.items():
