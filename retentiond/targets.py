@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 
 from retentiond.config import (
@@ -79,9 +79,19 @@ class Estate:
 
     def terms(self, target: Target, now: datetime) -> Terms:
         """What is due and what is believed at `now`."""
-        cutoff = target.period.cutoff(now, self.zone)
-        longest = None if target.longest is None else min(cutoff, target.longest.cutoff(now, self.zone))
+        return self._terms_on(now.astimezone(self.zone).date(), target, now)
+
+    def _terms_on(self, day: date, target: Target, now: datetime) -> Terms:
+        """What is due on a day; believed is what is believed at `now`."""
+        cutoff = start_of(target.period.cutoff_day(day), self.zone)
+        longest = None
+        if target.longest is not None:
+            longest = min(cutoff, start_of(target.longest.cutoff_day(day), self.zone))
         return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, longest)
+
+    def _day_ahead(self, now: datetime) -> date:
+        """The day up to which the forecast counts."""
+        return now.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
 
     def house(self, now: datetime) -> House:
         """What the core must know, at `now`."""
@@ -97,27 +107,20 @@ class Estate:
             advisors.union(*marks.values()),
             self.by_thread,
             self.by_conversation,
-            {target.name: self._terms_ahead(target, now) for target in helplines},
+            {target.name: self._terms_on(self._day_ahead(now), target, now) for target in helplines},
             frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
         )
-
-    def _terms_ahead(self, target: Target, now: datetime) -> Terms:
-        """The terms of the day up to which the forecast counts; believed is what is believed today."""
-        day = now + timedelta(days=self.limits.forecast_days)
-        terms = self.terms(target, day)
-        return replace(terms, latest=now + AHEAD)
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
         """What a look at this target asks. With `as_of`, it is judged as on that day, by date alone."""
         moment = as_of or now
         terms = self.terms(target, moment)
-        day = moment.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
         return Question(
             now=now,
             cutoff=terms.cutoff,
             earliest=terms.earliest,
             latest=max(terms.latest, now + AHEAD),
-            ahead=start_of(target.period.cutoff_day(day), self.zone),
+            ahead=start_of(target.period.cutoff_day(self._day_ahead(moment)), self.zone),
             may_use_server_clock=as_of is None,
             wants_marks=target.longest is not None,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,

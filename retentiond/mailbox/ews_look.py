@@ -106,7 +106,8 @@ def _view(
     items: Sequence[Item] = tuple(Item(Ref(place, row.key), row.received, is_held) for row, is_held in single)
     if question.wants_threads:
         rows = [row for page in session.pages(folder, ROW) for row in page.rows]
-        sure, items = {}, tuple(_with_marks(session, folder, rows, conversations))
+        marked = _with_marks(session, folder, rows, conversations, question.wants_marks)
+        sure, items = {}, tuple(marked)
     elif question.wants_marks:
         marked = _with_marks(session, folder, rows, conversations, knows_conversation=True)
         sure, items = {}, Roll.of(place, marked)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from retentiond.audit import audit
 from retentiond.core.model import Limits, Result
 from retentiond.core.period import Period
-from tests.stories.small_world import ADVISORS, CUTOFF, HELD, HELPLINES, LINE, NOW, YOUTH, ZONE, World
+from tests.stories.small_world import ADVISORS, CUTOFF, HELD, HELPLINES, LINE, NOW, YOUTH, ZONE, World, mail
 from tests.stories.test_laws import sweep_with_cut_at
 
 YEAR = Period(months=12)
@@ -228,3 +228,63 @@ def test_while_a_mailbox_is_away_nothing_goes_that_it_might_keep(told: list[Told
             assert each.is_stray or (each.is_old and (each.is_past_longest or not each.thread))
         world.server.unreachable = set()
         assert world.sweep().exit_code == 0
+
+
+# ── one story each ───────────────────────────────────────────────────────────────────────────────
+
+
+OLD, NEW = CUTOFF - timedelta(days=30), CUTOFF + timedelta(days=30)
+
+
+def test_an_answer_known_by_its_thread_alone_comes_home_and_keeps_its_question(tmp_path: Path) -> None:
+    """Both readings of a thread at once: whose it is, and until when it is kept."""
+    world = World(tmp_path, by_thread=True, longest=YEAR)
+    world.put("line", "INBOX", mail("writer@post.example", "question", to=LINE), OLD)
+    world.put("line", "INBOX", mail("writer@post.example", "over", to=LINE), OLD)
+    answer = mail("ana@line.example", "answer", answers="question")
+    world.put("ana", "Sent", answer, NEW)
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    assert world.contents("line", "INBOX") == [mail("writer@post.example", "question", to=LINE)]
+    assert world.contents("line", "Sent") == [answer]
+    assert world.sweep().outcomes == ()
+
+
+def test_an_old_twin_at_home_is_no_twin_of_a_stray_that_is_not_due(tmp_path: Path) -> None:
+    """The conversation keeps the old one only while the young one is there: that one comes home too."""
+    world = World(tmp_path, longest=YEAR)
+    reply = mail(LINE, "reply")
+    world.put("line", "Sent", reply, OLD)
+    for received in (NEW, OLD):
+        world.put("ana", "Sent", reply, received)
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    dates = sorted(each.received for each in world.server.mailbox("line")["Sent"].messages.values())
+    assert dates == [OLD, NEW]
+    assert world.sweep().outcomes == ()
+
+
+def test_one_target_alone_is_swept_by_all_that_is_known_of_its_conversations(tmp_path: Path) -> None:
+    world = World(tmp_path, longest=YEAR)
+    world.put("line", "INBOX", mail("writer@post.example", "question"), OLD)
+    world.put("youth", "INBOX", mail("writer@post.example", "more", answers="question"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "over"), OLD)
+    world.put("youth", "INBOX", mail("writer@post.example", "theirs"), OLD)
+    world.arm_all()
+    assert world.sweep(only="line").exit_code == 0
+    assert world.contents("line", "INBOX") == [mail("writer@post.example", "question")]
+    assert len(world.contents("youth", "INBOX")) == 2, "nothing else was touched"
+
+
+def test_an_import_does_not_hide_behind_what_is_kept(tmp_path: Path) -> None:
+    """Kept far beyond the forecast, a hundred messages foresee nothing."""
+    world = World(tmp_path, longest=YEAR)
+    for n in range(100):
+        world.put("line", "INBOX", mail("writer@post.example", f"q{n}", answers="root"), OLD)
+    world.put("line", "INBOX", mail("writer@post.example", "root"), NOW - timedelta(days=3))
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    for n in range(40):
+        world.put("line", "INBOX", mail("writer@post.example", f"imported{n}"), OLD)
+    assert world.sweep(NOW + timedelta(days=1)).exit_code == 3
+    assert len(world.contents("line", "INBOX")) == 141
