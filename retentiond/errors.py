@@ -126,6 +126,7 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    NO_PARCEL = "no-parcel"
     DISK = "disk"
 
 
@@ -224,6 +225,46 @@ class ArmingRefused(RetentionError):
     target: str
     given: int
     found: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class PurgeRefused(RetentionError):
+    """More would be destroyed than the number that was given; nothing was."""
+
+    given: int
+    found: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class NotArmed(RetentionError):
+    """What was asked for would destroy something in a target that nobody has let loose yet."""
+
+    target: str
+    count: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalNeeded(RetentionError):
+    """One person alone may not do this. `wish` says what, `digest` and `number` name the plan; `lacking` is
+    what would let a second person agree and is not configured, if anything."""
+
+    wish: str
+    target: str
+    digest: str
+    number: int
+    lacking: str = ""
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class CodeRefused(RetentionError):
+    """The code was not the one that was mailed, came too late, or could not be mailed; nothing was done.
+    `why` is wrong, late or unsent."""
+
+    why: str
     exit_code: ClassVar[int] = Exit.STOPPED
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
@@ -25,7 +25,7 @@ from retentiond.core.model import (
     Role,
     StrayMark,
 )
-from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
+from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
 from retentiond.mailbox.base import (
     CARRY_BYTES,
     CARRY_MESSAGES,
@@ -34,8 +34,10 @@ from retentiond.mailbox.base import (
     Mailbox,
     Marker,
     Message,
+    Sameness,
 )
 from retentiond.mailbox.headers import likeness_of
+from retentiond.mailbox.likeness import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,16 @@ class Diary(Protocol):
     def enter(self, intent: Intent, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]: ...
 
 
-def batches(strays: Iterable[Stray]) -> Iterator[list[Stray]]:
+def batches(strays: Iterable[Stray], by: Sameness) -> Iterator[list[Stray]]:
     """Strays in batches of bounded number and weight; those alike are never split."""
     groups: dict[tuple[bytes, int], list[Stray]] = {}
     for stray in strays:
-        groups.setdefault((stray.item.marks.message or b"", stray.item.size), []).append(stray)
+        size = stray.item.size if by is Sameness.BYTES else 0
+        groups.setdefault((stray.item.marks.message or b"", size), []).append(stray)
     batch: list[Stray] = []
     weight = 0
-    for (_, size), group in groups.items():
-        heavier = size * len(group)
+    for group in groups.values():
+        heavier = sum(stray.item.size for stray in group)
         if batch and (len(batch) + len(group) > CARRY_MESSAGES or weight + heavier > CARRY_BYTES):
             yield batch
             batch, weight = [], 0
@@ -112,11 +115,12 @@ def bring_home(
 
     Raises Unreachable with the intents open where a connection broke: look again next time.
     """
-    found, gone = _fetched(source, batch, diary.marker)
+    by = source.sameness.between(home.sameness)
+    found, gone = _fetched(source, batch, by, diary.marker)
     sent = home.place(Role.SENT)
     intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
     try:
-        short = _see_them_stand(source, home, sent, found, stays)
+        short, why = _see_them_stand(source, home, sent, found, by, stays)
     except Unreachable:
         raise
     except MailboxError as error:
@@ -125,11 +129,11 @@ def bring_home(
             yield from diary.enter(intent, (failed,))
         return
     for intent in intents:
-        yield from _remove(source, intent, found, gone, short, diary)
+        yield from _remove(source, intent, found, gone, short, why, diary)
 
 
 def _fetched(
-    source: Mailbox, batch: Sequence[Stray], marker: Marker
+    source: Mailbox, batch: Sequence[Stray], by: Sameness, marker: Marker
 ) -> tuple[list[_Found], frozenset[tuple[Place, Key]]]:
     """The strays' content, and those that are gone by now."""
     by_place: dict[Place, dict[Key, Stray]] = {}
@@ -137,7 +141,11 @@ def _fetched(
         by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray
     found = [
         _Found(
-            place, message, strays[message.key].is_held, likeness_of(message.content, marker), message.digest
+            place,
+            message,
+            strays[message.key].is_held,
+            likeness_of(message.content, marker),
+            digest(message.content, by),
         )
         for place, strays in by_place.items()
         for message in source.fetch(place, tuple(strays), [each.item.size for each in strays.values()])
@@ -173,30 +181,36 @@ def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
 
 
 def _see_them_stand(
-    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], stays: Stays
-) -> frozenset[bytes]:
-    """Sees to it that home holds what is needed; gives the digests of which it still does not."""
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays
+) -> tuple[frozenset[bytes], str]:
+    """Sees to it that home holds what is needed; gives the digests of which it still does not, and why.
+
+    What home refuses of one message does not keep the others: they are counted all the same.
+    """
+    why = "copy-not-seen"
     needed_held = Counter(each.digest for each in found if each.is_held)
-    copies = _staying(home, sent, found, stays)
+    copies = _staying(home, sent, found, by, stays)
     missing = _missing(found, copies, stays)
     if missing:
-        _carry(source, home, sent, missing)
-        copies = _staying(home, sent, found, stays)
+        try:
+            _carry(source, home, sent, missing)
+        except (Refused, Unsupported) as error:
+            why = error.why.value
+        copies = _staying(home, sent, found, by, stays)
     if needed_held:
-        copies = _hold_as_needed(home, sent, found, copies, needed_held, stays)
-    held = Counter(copy.digest for copy in copies if copy.is_held)
-    short = needed_held - held
+        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, stays)
+    short = needed_held - Counter(copy.digest for copy in copies if copy.is_held)
     for each in _short(found, copies, stays):
         short += each
-    return frozenset(short)
+    return frozenset(short), why
 
 
-def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], stays: Stays) -> list[Copy]:
+def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays) -> list[Copy]:
     """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
     digests = {each.digest for each in found}
     return [
         copy
-        for copy in home.copies(sent, [each.likeness for each in found])
+        for copy in home.copies(sent, [each.likeness for each in found], by)
         if copy.digest in digests and not copy.is_marked_deleted and stays.at_all(copy.received, copy.is_held)
     ]
 
@@ -235,7 +249,12 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
     for each in missing:
         by_place.setdefault(each.place, []).append(each.message.key)
     uncopied = {place for place, keys in by_place.items() if not source.copy(place, keys, home, sent)}
-    messages = [each.message for each in missing if each.place in uncopied]
+    parcels = {place: source.pack(place, by_place[place]) for place in uncopied if home.takes_parcels}
+    messages = [
+        _as_at(home, source, each.message, parcels.get(each.place, {}).get(each.message.key, ""))
+        for each in missing
+        if each.place in uncopied
+    ]
     load: list[Message] = []
     weight = 0
     for message in messages:
@@ -248,12 +267,23 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
         home.add(sent, load)
 
 
+def _as_at(home: Mailbox, source: Mailbox, message: Message, parcel: str) -> Message:
+    """The message as it is stored at home: held by the sign of that server, not of this one (P6). In a
+    parcel nothing can be changed, so it is of no use then."""
+    sign = source.hold_sign.casefold()
+    held = {flag for flag in message.flags if flag.casefold() == sign}
+    if not held or sign == home.hold_sign.casefold():
+        return replace(message, parcel=parcel)
+    return replace(message, flags=message.flags - held | {home.hold_sign})
+
+
 def _hold_as_needed(
     home: Mailbox,
     sent: Place,
     found: Sequence[_Found],
     copies: list[Copy],
     needed: Counter[bytes],
+    by: Sameness,
     stays: Stays,
 ) -> list[Copy]:
     """A stray that was held after its copy went home: the copy is held too, not doubled (P6)."""
@@ -266,7 +296,7 @@ def _hold_as_needed(
     if not late:
         return copies
     home.hold(sent, late)
-    return _staying(home, sent, found, stays)
+    return _staying(home, sent, found, by, stays)
 
 
 def _remove(
@@ -275,6 +305,7 @@ def _remove(
     found: Sequence[_Found],
     gone: frozenset[tuple[Place, Key]],
     short: frozenset[bytes],
+    why: str,
     diary: Diary,
 ) -> Iterator[Outcome]:
     """Destroys the strays of one folder whose copies were seen at home."""
@@ -288,7 +319,7 @@ def _remove(
             intent.place,
             Result.FAILED,
             tuple(each.message.key for each in here if each.digest in short),
-            why="copy-not-seen",
+            why=why,
         ),
     ]
     if ready:
@@ -308,12 +339,12 @@ def _remove(
     yield from diary.enter(intent, outcomes)
 
 
-def check_not_lost(intent: Intent, gone: frozenset[Key], home: Mailbox, marker: Marker) -> None:
+def check_not_lost(intent: Intent, gone: frozenset[Key], home: Mailbox, by: Sameness, marker: Marker) -> None:
     """After a crash: what was being removed and is gone must stand at home. Raises StrayLost."""
     missing = [stray for stray in intent.strays if stray.key in gone]
     needed = Counter(stray.content for stray in missing)
     likenesses = [Likeness(stray.message, stray.size) for stray in missing]
-    copies = home.copies(home.place(Role.SENT), likenesses)
+    copies = home.copies(home.place(Role.SENT), likenesses, by)
     standing = Counter(marker.mark("content", copy.digest) for copy in copies)
     lost = needed - standing
     if lost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 
@@ -14,17 +14,24 @@ from retentiond.config import (
     AdvisorSettings,
     Config,
     ExchangeAccount,
+    GraphAccount,
     HelplineSettings,
+    ImapAccount,
     LettersSettings,
+    Proof,
+    SecretReference,
     read_secret,
+    read_secret_bytes,
 )
-from retentiond.core.model import Helpline, Kind, Limits, Role
+from retentiond.core.model import Helpline, Kind, Limits, Reason, Role
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
 from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
-from retentiond.mailbox.ews_patience import Patience
+from retentiond.mailbox.graph_badge import Badge
+from retentiond.mailbox.graph_gate import Gate
+from retentiond.mailbox.patience import Patience
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -37,8 +44,10 @@ class Target:
     """A helpline, an advisor or a folder of letters. `open` makes its mailbox (not yet connected); each call
     a new one.
 
-    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
+    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is the mailbox's
+    own, where it has one. `before` is an instant on which persons agreed for once: what was received
+    earlier is to go, whatever the period. `server_keeps` is what the operator declared of the server,
+    `server` its name, `server_kind` the kind of its account.
     """
 
     name: str
@@ -50,13 +59,16 @@ class Target:
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
     server: str = ""
+    server_kind: str = ""
+    before: datetime | None = None
     #: For how long a conversation may keep an item; None where each is kept by its own date.
     longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything that a sweep is about."""
+    """Everything that a sweep is about. `correspondents` are one person's addresses, where their mail is to
+    be erased and nothing else is to be done."""
 
     targets: tuple[Target, ...]
     zone: tzinfo
@@ -65,6 +77,17 @@ class Estate:
     by_thread: bool = False
     by_conversation: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
+    correspondents: tuple[str, ...] = field(default=(), repr=False)
+
+    def purging(self, name: str, before: datetime) -> Estate:
+        """This estate, one of whose targets is to lose what was received before an instant."""
+        target = replace(self.target(name), before=before)
+        return replace(self, targets=tuple(target if each.name == name else each for each in self.targets))
+
+    def erasing(self, correspondents: tuple[str, ...]) -> Estate:
+        """This estate, for the erasure of one person's mail: letters bear no addresses and are left out."""
+        mail = tuple(each for each in self.targets if each.kind is not Kind.LETTERS)
+        return replace(self, targets=mail, correspondents=correspondents)
 
     def target(self, name: str) -> Target:
         """The target of this name. Raises UnknownTarget."""
@@ -83,11 +106,13 @@ class Estate:
 
     def _terms_on(self, day: date, target: Target, now: datetime) -> Terms:
         """What is due on a day; believed is what is believed at `now`."""
-        cutoff = start_of(target.period.cutoff_day(day), self.zone)
+        due = start_of(target.period.cutoff_day(day), self.zone)
+        cutoff = due if target.before is None else target.before
+        why = Reason.ON_DEMAND if cutoff > due else Reason.DUE
         longest = None
         if target.longest is not None:
             longest = min(cutoff, start_of(target.longest.cutoff_day(day), self.zone))
-        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, longest)
+        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, why, longest)
 
     def _day_ahead(self, now: datetime) -> date:
         """The day up to which the forecast counts."""
@@ -100,15 +125,16 @@ class Estate:
             target.name: frozenset(self.marker.address(identity) for identity in target.identities)
             for target in helplines
         }
-        advisors = frozenset(self.marker.address(target.address) for target in self.of(Kind.ADVISOR))
+        own = frozenset(self.marker.address(target.address) for target in self.targets if target.address)
         return House(
             {target.name: self.terms(target, now) for target in (*helplines, *self.of(Kind.LETTERS))},
             tuple(Helpline(name, identities) for name, identities in marks.items()),
-            advisors.union(*marks.values()),
+            own.union(*marks.values()),
             self.by_thread,
-            self.by_conversation,
-            {target.name: self._terms_on(self._day_ahead(now), target, now) for target in helplines},
-            frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
+            by_conversation=self.by_conversation and not self.correspondents,
+            ahead={target.name: self._terms_on(self._day_ahead(now), target, now) for target in helplines},
+            mailboxes=frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
+            correspondents=frozenset(self.marker.address(each) for each in self.correspondents),
         )
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
@@ -122,9 +148,10 @@ class Estate:
             latest=max(terms.latest, now + AHEAD),
             ahead=start_of(target.period.cutoff_day(self._day_ahead(moment)), self.zone),
             may_use_server_clock=as_of is None,
-            wants_marks=target.longest is not None,
+            wants_marks=target.longest is not None and not self.correspondents,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
-            longest=terms.longest,
+            longest=None if self.correspondents else terms.longest,
+            correspondents=self.correspondents,
         )
 
 
@@ -171,11 +198,12 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         settings.period,
         rules,
         settings.identities,
-        "",
+        settings.mailbox,
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
-        config.policy.longest,
+        account.kind,
+        longest=config.policy.longest,
     )
 
 
@@ -216,7 +244,8 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
-        config.policy.longest,
+        account.kind,
+        longest=config.policy.longest,
     )
 
 
@@ -243,15 +272,15 @@ class _Doors:
 
     def __init__(self, config: Config, marker: Marker) -> None:
         self._marker = marker
-        self._secrets = {
-            name: Secret(partial(read_secret, account.secret)) for name, account in config.accounts.items()
-        }
-
+        self._secrets = {name: Secret(_reading(account)) for name, account in config.accounts.items()}
         self._patience = {
             name: Patience(account.patience)
             for name, account in config.accounts.items()
-            if isinstance(account, ExchangeAccount)
+            if not isinstance(account, ImapAccount)
         }
+        applications = [each for each in config.accounts.values() if isinstance(each, GraphAccount)]
+        self._badges = {each.name: Badge(each, self._secrets[each.name]) for each in applications}
+        self._gates = {each.client_id: Gate() for each in applications}
 
     def opener(self, account: Account, scope: Scope, mailbox: str) -> Callable[[], Mailbox]:
         """Makes the target's mailbox, not yet connected, each time that it is called. What speaks to its
@@ -263,17 +292,42 @@ class _Doors:
 
                 secret, patience = self._secrets[account.name], self._patience[account.name]
                 return EwsMailbox(account, scope, self._marker, mailbox, secret, patience)
+            if isinstance(account, GraphAccount):
+                return self._graph(account, scope, mailbox)
             from retentiond.mailbox.imap import ImapMailbox
 
             return ImapMailbox(account, scope, self._marker, mailbox, self._secrets[account.name])
 
         return open_mailbox
 
+    def _graph(self, account: GraphAccount, scope: Scope, mailbox: str) -> Mailbox:
+        from retentiond.mailbox.graph import GraphMailbox
+
+        patience = self._patience[account.name]
+        badge, gate = self._badges[account.name], self._gates[account.client_id]
+        return GraphMailbox(account, scope, self._marker, mailbox, badge, patience, gate)
+
+
+def _reading(account: Account) -> Callable[[], str]:
+    """How an account's secret is read: one line, but for a key with its certificate."""
+    if account.secret is None:
+        return lambda: ""
+    if isinstance(account, GraphAccount) and account.auth is Proof.CERTIFICATE:
+        return partial(_text_of, account.secret)
+    return partial(read_secret, account.secret)
+
+
+def _text_of(reference: SecretReference) -> str:
+    return read_secret_bytes(reference).decode("ascii", "replace")
+
 
 def _where(account: Account, mailbox: str) -> list[str]:
     """Which mailbox is opened: all that decides it, so that another one is never taken for the same."""
     if isinstance(account, ExchangeAccount):
         return [account.kind, account.endpoint.casefold(), mailbox.casefold()]
+    if isinstance(account, GraphAccount):
+        more = [] if account.reviews_receipts else ["unread receipts"]
+        return [account.kind, account.endpoint.casefold(), account.tenant, mailbox.casefold(), *more]
     login, prefix = account.login_name(mailbox), account.prefix(mailbox) or ""
     return [account.kind, account.host, str(account.port), mailbox, login, prefix]
 

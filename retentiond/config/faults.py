@@ -21,13 +21,19 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
     "elsewhere": tables.ElsewhereTable,
+    "schedule": tables.ScheduleTable,
+    "alert": tables.AlertTable,
     "roles": tables.RolesTable,
     "secret": tables.SecretTable,
     "key": tables.SecretTable,
 }
 
 #: What one would write, for keys that may be missing.
-_KINDS: Final[dict[str, type[tables.Table]]] = {"imap": tables.ImapTable, "exchange": tables.ExchangeTable}
+_KINDS: Final[dict[str, type[tables.Table]]] = {
+    "imap": tables.ImapTable,
+    "exchange": tables.ExchangeTable,
+    "graph": tables.GraphTable,
+}
 
 _EXAMPLES: Final = {
     "endpoint": 'such as endpoint = "https://mail.charity.example/EWS/Exchange.asmx"',

@@ -44,6 +44,7 @@ class Cause(StrEnum):
     STILL_THERE = "still-there"
     KEPT_BY_SERVER = "kept-by-server"
     NOTICE = "notice"
+    ERASURE_UNFINISHED = "erasure-unfinished"
 
 
 #: What is kept only because a mailbox could not be looked at.

@@ -72,7 +72,8 @@ class Marks:
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
     Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References, `conversation` what
-    the server itself counts as one (Exchange), within one mailbox.
+    the server itself counts as one (Exchange), within one mailbox. `reply_to` are the addresses in
+    Reply-To, which an erasure alone asks for.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -81,6 +82,12 @@ class Marks:
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
     conversation: Mark | None = None
+    reply_to: frozenset[Mark] = frozenset()
+
+    @property
+    def parties(self) -> frozenset[Mark]:
+        """Everybody from whom, to whom or on whose behalf it was sent."""
+        return self.authors | self.senders | self.recipients | self.reply_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,8 @@ class Item:
     marks: Marks = Marks()
     size: int = 0
     first_seen: datetime | None = None
+    #: It is unread and its sender asked to be told: destroying it might make the server send something (P7).
+    wakes_receipt: bool = field(default=False, kw_only=True)
     #: By what a letter is known again although its key changes with each edit: a mark of where it lies.
     sighting: Mark | None = None
 
@@ -126,7 +135,7 @@ class Hindrance(StrEnum):
 
 
 class Notice(StrEnum):
-    """What a person must know of a folder of letters besides what is due there (P4)."""
+    """What a person must know of a folder besides what is due there (P4; an archive out of reach: P2)."""
 
     OPEN_TO_OTHERS = "open-to-others"
     RIGHTS_UNKNOWN = "rights-unknown"
@@ -137,6 +146,8 @@ class Notice(StrEnum):
     NOT_A_FILE = "not-a-file"
     OTHER_MOUNT = "other-mount"
     BIN_NOT_TOLD_APART = "bin-not-told-apart"
+    ITEMS_UNSEEN = "items-unseen"
+    ARCHIVE_UNSWEPT = "archive-unswept"
 
     @property
     def is_harmless(self) -> bool:
@@ -160,7 +171,7 @@ class Census:
     looks_imported: bool = False
     #: With SERVER_KEEPS: until when, as far as the server or its operator says.
     kept_until: date | None = None
-    #: What was noticed in a folder of letters, and on how many things.
+    #: What was noticed there, and on how many things.
     notices: tuple[tuple[Notice, int], ...] = ()
 
 
@@ -228,6 +239,11 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
     HOME_UNREACHABLE = "home-unreachable"
+    ON_DEMAND = "on-demand"
+    ERASURE = "erasure"
+    THIRD_PARTY = "third-party"
+    NOT_THEIRS = "not-theirs"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from retentiond.core.conversations import Conversations, Owners, conversations_of
+from retentiond.core.erasure import judge_for_erasure
 from retentiond.core.model import (
     Census,
     Destroy,
@@ -41,7 +42,7 @@ from retentiond.core.replies import Threads, recognise, threads_of
 @dataclass(frozen=True, slots=True)
 class Part:
     """Items of one folder with one verdict. `oldest` and `newest` bound their days of receipt, in the
-    policy's zone, where known. A refile's part holds its `items`, in order of key."""
+    policy's zone, where known. The part of a refile or an erasure holds its `items`, in order of key."""
 
     place: Place
     verdict: Verdict
@@ -129,7 +130,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class House:
     """What the core must know of the configuration: terms by helpline (and letters folder), and who is who,
-    by marks.
+    by marks. `correspondents` are those of one person whose mail is to be erased, where it is.
 
     With `by_conversation`, `ahead` are the terms of the day up to which the forecast counts, and `mailboxes`
     the helplines and advisors of whom a conversation can have members.
@@ -139,6 +140,7 @@ class House:
     helplines: tuple[Helpline, ...]
     insiders: frozenset[Mark] = field(default_factory=frozenset)
     by_thread: bool = False
+    correspondents: frozenset[Mark] = frozenset()
     by_conversation: bool = False
     ahead: Mapping[str, Terms] = field(default_factory=dict)
     mailboxes: frozenset[str] = frozenset()
@@ -154,7 +156,9 @@ def make_plan(snapshot: Snapshot, house: House) -> Plan:
         ahead = conversations_of(snapshot, house.ahead, owners, house.mailboxes)
     plans = []
     for view in snapshot.views:
-        if view.kind is not Kind.ADVISOR:
+        if house.correspondents:
+            judged = _judged_for_erasure(view, house, owners)
+        elif view.kind is not Kind.ADVISOR:
             judged = _judged_own(view, house, now)
         else:
             judged = _judged_advisor(view, house, homes, owners, now)
@@ -230,6 +234,22 @@ def _judged_advisor(
     return tuple(_grouped(((item, verdict(item)) for item in items), next(iter(terms.values()))))
 
 
+def _judged_for_erasure(view: TargetView, house: House, owners: Owners) -> tuple[Part, ...]:
+    """No part says of which days it is: an entry made of it must not tell when somebody wrote (P7)."""
+    items = (item for folder in view.folders for item in folder.items)
+    any_terms = next(iter(house.terms.values()))
+
+    def judged(item: Item) -> Verdict:
+        if view.kind is not Kind.ADVISOR:
+            return judge_for_erasure(item, house.correspondents, house.insiders)
+        if not owners[item.ref]:
+            return Keep(Reason.NOT_OURS)
+        return judge_for_erasure(item, house.correspondents, house.insiders, min(owners[item.ref]))
+
+    parts = _grouped(((item, judged(item)) for item in items), any_terms)
+    return tuple(replace(part, oldest=None, newest=None) for part in parts)
+
+
 def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]:
     """Items with the same folder and verdict become one part. Of very many, the items are not kept."""
     groups: dict[tuple[Place, Verdict], _Group] = {}
@@ -259,7 +279,7 @@ class _Group:
 
     def add(self, item: Item, verdict: Verdict, terms: Terms) -> None:
         self.keys.append(item.ref.key)
-        if isinstance(verdict, Refile):
+        if isinstance(verdict, Refile) or verdict.reason is Reason.ERASURE:
             self.items.append(item)
         received = item.received
         if received is not None and terms.believes(received):

@@ -19,14 +19,16 @@ class Terms:
     """A helpline's terms at one moment. All instants are aware.
 
     What was received before `cutoff` is due; a date before `earliest` or after `latest` is not
-    believed. `zone` is the policy's, for days in reports. `longest`, at most `cutoff`, is there where
-    conversations are followed: what was received before it is due whatever its conversation does.
+    believed. `zone` is the policy's, for days in reports. `why` is ON_DEMAND where persons agreed to a
+    cutoff that the period alone would not give. `longest`, at most `cutoff`, is there where conversations
+    are followed: what was received before it is due whatever its conversation does.
     """
 
     cutoff: datetime
     earliest: datetime
     latest: datetime
     zone: tzinfo
+    why: Reason = Reason.DUE
     longest: datetime | None = None
 
     def believes(self, received: datetime | None) -> bool:
@@ -55,11 +57,11 @@ def judge(item: Item, terms: Terms, kept: Reason | None = None) -> Verdict:
     if kept is not None and terms.has_ended(item):
         return Keep(kept)
     if item.received is None or not terms.believes(item.received):
-        if item.first_seen is not None and item.first_seen < terms.cutoff:
-            return Destroy(Reason.DUE_SINCE_SEEN)
+        if item.first_seen is not None and item.first_seen < terms.cutoff and not item.wakes_receipt:
+            return Destroy(Reason.DUE_SINCE_SEEN if terms.why is Reason.DUE else terms.why)
         return Review(Reason.UNDATED)
     if item.received < terms.cutoff:
-        return Destroy(Reason.DUE)
+        return Review(Reason.RECEIPT) if item.wakes_receipt else Destroy(terms.why)
     # A letter stood under this name before this file was made: an editor that saves by replacing, or a new
     # letter under an old name. It is not destroyed early, and it is not kept silently.
     name_since = item.first_seen if item.sighting is not None else None
@@ -77,7 +79,7 @@ def judge_lot(lot: Lot, terms: Terms) -> Verdict:
         return Hold()
     if lot.received_before > terms.cutoff:
         return Keep()
-    return Destroy(Reason.DUE) if terms.longest is None else Keep(Reason.CONVERSATION_UNKNOWN)
+    return Destroy(terms.why) if terms.longest is None else Keep(Reason.CONVERSATION_UNKNOWN)
 
 
 def judge_stray(
@@ -100,6 +102,8 @@ def judge_stray(
     (home,) = owners
     term = terms[home]
     is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
+    if item.wakes_receipt:
+        return Review(Reason.RECEIPT)
     if is_overdue and not item.is_held and kept is None:
         return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:

@@ -7,12 +7,12 @@ foreign errors are translated inside the backend, inside generators too. One con
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
@@ -123,9 +123,11 @@ class Question:
     exception to the law of scale). Letters have no marks: neither changes anything there.
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
-    and those that name one of these in turn; then with all their Marks.
-    With `longest`, conversations are followed: what was received before it is kept by none. It asks
-    nothing of `look`, which `wants_marks` does; what is `younger` is asked for after it.
+    and those that name one of these in turn; then with all their Marks. `correspondents` are the
+    addresses of one person: then a look yields every item that is from or to one of them, whatever its
+    age, and nothing else (an erasure, P9). With `longest`, conversations are followed: what was received
+    before it is kept by none. It asks nothing of `look`, which `wants_marks` does; what is `younger` is
+    asked for after it.
     """
 
     now: datetime
@@ -139,6 +141,24 @@ class Question:
     wants_days: bool = False
     longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
+    correspondents: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Granted(StrEnum):
+    """How it stands with one permission of an application."""
+
+    HERE = "here"
+    MISSING = "missing"
+    UNNEEDED = "unneeded"
+    TENANT_WIDE = "tenant-wide"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission, by its name at the server, and how it stands with it."""
+
+    permission: str
+    state: Granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +174,20 @@ class Abilities:
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()
+    #: What an application may do in this mailbox, where the server lets that be asked.
+    grants: tuple[Grant, ...] = ()
+
+
+class Sameness(StrEnum):
+    """By what two messages are the same: their bytes, or what survives of them (`mailbox/likeness.py`)
+    on a server that keeps properties and writes each message anew when it is asked for it."""
+
+    BYTES = "bytes"
+    PARTS = "parts"
+
+    def between(self, other: Sameness) -> Sameness:
+        """By what messages are compared that lie in two mailboxes: bytes only where both keep them."""
+        return self if self is other else Sameness.PARTS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,14 +201,8 @@ class Message:
     content: bytes
     received: datetime
     flags: frozenset[str]
-    #: By what it is the same message as another, where that is not its bytes: a server that writes each
-    #: message anew (Exchange) is compared by decoded parts and the headers that survive.
-    likeness: bytes | None = None
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes, unless the backend says by what else it compares."""
-        return hashlib.sha256(self.content).digest() if self.likeness is None else self.likeness
+    #: The whole item as its server packs it (`Mailbox.pack`); opaque, empty where there is none.
+    parcel: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +249,16 @@ class Mailbox(Protocol):
     @property
     def kind(self) -> Kind: ...
 
+    @property
+    def sameness(self) -> Sameness:
+        """By what a message that is stored here can be known again."""
+        ...
+
+    @property
+    def hold_sign(self) -> str:
+        """The flag by which an item is held here: a keyword, or a category."""
+        ...
+
     def __enter__(self) -> Self:
         """Connects. Raises Unreachable (network, TLS, password) or Unsupported (is-exchange)."""
         ...
@@ -246,7 +284,10 @@ class Mailbox(Protocol):
         A helpline's mailbox yields each selectable folder, its bins included. An advisor's yields
         the folders of `Scope.look_in`, and of each only the messages with an identity in From or
         Sender: nothing else is fetched, counted or dated (P3). The server does the choosing; items
-        are exact within a day of the cutoff. Raises Refused(no-folder) where a configured folder is
+        are exact within a day of the cutoff. Asked for `correspondents`, a helpline's mailbox yields of
+        each folder the items with one of them in From, Sender, Reply-To, To, Cc or Bcc, an advisor's of
+        those only a helpline's replies, each as an Item with all its Marks, and letters none; nothing is
+        counted then. Raises Refused(no-folder) where a configured folder is
         missing: a missing folder is never an empty one.
         """
         ...
@@ -291,15 +332,27 @@ class Mailbox(Protocol):
         """
         ...
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    @property
+    def takes_parcels(self) -> bool:
+        """Whether items that another mailbox packed may be stored here."""
+        ...
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        """Each of these items as its server packs it whole (base64), for a mailbox that takes parcels; an
+        item that it does not pack is left out. Empty where this kind of server packs nothing."""
+        ...
+
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         """Every message in `place` that is like one in `of` (a possible twin), each read whole and
-        given by the digest of its content. The caller compares digests: like is not the same."""
+        given by the digest of its content (`likeness.digest`). The caller compares digests: like is not
+        the same. By PARTS the sizes do not count."""
         ...
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         """Stores all of them or none, received date and flags included; returns only after the
-        copies can be seen with both. At most CARRY_MESSAGES and CARRY_BYTES in one call, or a single
-        message. Refused(over-quota) where they do not fit."""
+        copies can be seen with both. A flag that this kind of server cannot hold as it is written is
+        stored in the nearest form that it can. At most CARRY_MESSAGES and CARRY_BYTES in one call, or
+        a single message. Refused(over-quota) where they do not fit."""
         ...
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:

@@ -20,13 +20,14 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Secret,
     Standing,
 )
 from retentiond.mailbox.ews_line import Line
-from retentiond.mailbox.ews_patience import Patience
 from retentiond.mailbox.ews_session import Session
+from retentiond.mailbox.patience import Patience
 
 
 class EwsMailbox:
@@ -59,6 +60,14 @@ class EwsMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.PARTS
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         """Signs in, by asking for the folders: a wrong password or a closed door is found out here."""
@@ -100,7 +109,7 @@ class EwsMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return ews_strays.look_for_strays(self._session, question.replying_to, question.wants_marks)
+            return ews_strays.look_for_strays(self._session, question)
         return ews_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:
@@ -131,7 +140,14 @@ class EwsMailbox:
     ) -> Iterator[Message]:
         return ews_carry.fetch(self._session, place, keys)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return ews_carry.pack(self._session, place, keys)
+
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return ews_carry.copies(self._session, place, of)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from retentiond.core.model import Item, Key, Ref
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_look import MARGIN, THREAD, conversation_mark, marks_of_row
 from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.ews_words import PARENT_ID, REFERENCES, Path, Row, compared, instant
 from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.layout import Folder
 
 _KIN: tuple[Path, ...] = (
     *("item:DateTimeReceived", "item:ConversationId", "message:InternetMessageId"),

@@ -20,6 +20,7 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Secret,
     Standing,
@@ -49,6 +50,14 @@ class ImapMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.BYTES
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         user = self._account.login_name(self._mailbox)
@@ -92,7 +101,7 @@ class ImapMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return imap_look.look_for_strays(self._session, question.replying_to, question.wants_marks)
+            return imap_look.look_for_strays(self._session, question)
         return imap_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:
@@ -122,8 +131,15 @@ class ImapMailbox:
     ) -> Iterator[Message]:
         return imap_carry.fetch(self._session, place, keys, sizes)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
-        return imap_carry.copies(self._session, place, of, self._indexes)
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
+
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        return imap_carry.copies(self._session, place, of, by, self._indexes)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         imap_carry.add(self._session, place, messages)

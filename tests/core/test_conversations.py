@@ -43,7 +43,7 @@ DAY = timedelta(days=1)
 def terms(months: int, at: datetime = NOW, longest: int = 12) -> Terms:
     cutoff = Period(months=months).cutoff(at, ZONE)
     far = Period(months=longest).cutoff(at, ZONE)
-    return Terms(cutoff, datetime(1995, 1, 1, tzinfo=UTC), NOW + DAY, ZONE, min(cutoff, far))
+    return Terms(cutoff, datetime(1995, 1, 1, tzinfo=UTC), NOW + DAY, ZONE, longest=min(cutoff, far))
 
 
 CUTOFF = terms(6).cutoff
