@@ -103,7 +103,7 @@ def _follow(looks: Sequence[_Look], named: Mapping[str, tuple[Mailbox, Question]
     if not due:
         return list(looks)
     asked = [(target, named[target]) for look in looks if (target := _followed(look, named)) is not None]
-    ids = _ids(due, named, crew)
+    ids = _ids(due, named)
     found = crew.each(lambda pair: _younger(*pair, sought, ids), asked)
     fresh = dict(zip((target for target, _ in asked), found, strict=True))
     return [_with_younger(look, fresh.get(look.seen.target)) for look in looks]
@@ -148,7 +148,6 @@ def _may_be_kept(item: Item, question: Question) -> bool:
 def _ids(
     due: Mapping[str, Mapping[Place, Sequence[Key]]],
     named: Mapping[str, tuple[Mailbox, Question]],
-    crew: Crew,
 ) -> tuple[str, ...]:
     """The Message-IDs by which to search; none where they are too many or odd: all is compared then."""
     if sum(len(keys) for places in due.values() for keys in places.values()) > SEARCHED:
