@@ -56,6 +56,7 @@ CODES: Final[dict[str, str]] = {
     Cause.ERASURE_UNFINISHED: "R24",
     Cause.HOLD_UNSTATED: "R25",  # nobody is told of these two by mail: they break no promise
     Cause.HOLD_VANISHED: "R26",
+    Cause.CONVERSATION_UNKNOWN: "R40",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"

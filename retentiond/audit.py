@@ -164,17 +164,21 @@ def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
     standings = {}
     for target in estate.targets:
         if book is None:
-            standings[target.name] = Standing(target.rules, target.period)
+            standings[target.name] = Standing(target.rules, target.period, longest=target.longest)
         else:
-            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
+            known = book.standing(target.name)
+            standings[target.name] = Standing(target.rules, target.period, *known, target.longest)
     return standings
 
 
 def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
-    """The targets to look at: an advisor's replies need their homes looked at too."""
+    """The targets to look at: an advisor's replies need their homes looked at too, and a conversation may
+    have members anywhere."""
     if only is None:
         return estate.targets
     target = estate.target(only)
+    if target.longest is not None:
+        return (*estate.of(Kind.HELPLINE), *estate.of(Kind.ADVISOR))
     if target.kind is Kind.ADVISOR:
         return (*estate.of(Kind.HELPLINE), target)
     return (target,)

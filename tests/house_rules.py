@@ -26,6 +26,8 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.replies",)),
     (1, ("core.holds",)),
     (1, ("core.policy",)),
+    (1, ("core.kin",)),
+    (1, ("core.conversations",)),
     (1, ("core.erasure",)),
     (1, ("core.plan",)),
     (1, ("core.fuse",)),

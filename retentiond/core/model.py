@@ -191,11 +191,13 @@ class FolderView:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One target as the look found it."""
+    """One target as the look found it. `younger` is evidence and is not judged: what is not due and shares a
+    mark with something that is, where conversations are followed."""
 
     target: str
     kind: Kind
     folders: tuple[FolderView, ...]
+    younger: Sequence[Item] = ()
     #: The marks of the items that bear the sign of a hold themselves, where somebody asked for them.
     signs: frozenset[Mark] = frozenset()
 
@@ -226,6 +228,8 @@ class Reason(StrEnum):
     """Why a verdict is as it is. One reason a verdict; the wording is the report's."""
 
     NOT_DUE = "not-due"
+    CONVERSATION = "conversation"
+    CONVERSATION_UNKNOWN = "conversation-unknown"
     DUE = "due"
     DUE_SINCE_SEEN = "due-since-seen"
     ASTRAY = "astray"
@@ -373,7 +377,8 @@ class Arming:
     """Who let a target loose, on what. `rules` is the digest without the period; `number` is N.
 
     `strays` and `forecast` are the counts that were seen; `told` is the day since when the advisors
-    have been told (ISO; for an advisor's mailbox).
+    have been told (ISO; for an advisor's mailbox). `longest` is for how long a conversation may keep one
+    of its members; empty where each is kept by its own date.
     """
 
     rules: str
@@ -385,6 +390,7 @@ class Arming:
     who: str
     keeps_copies: bool | None
     told: str = ""
+    longest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

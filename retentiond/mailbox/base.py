@@ -125,7 +125,9 @@ class Question:
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks. `correspondents` are the
     addresses of one person: then a look yields every item that is from or to one of them, whatever its
-    age, and nothing else (an erasure, P9).
+    age, and nothing else (an erasure, P9). With `longest`, conversations are followed: what was received
+    before it is kept by none. It asks nothing of `look`, which `wants_marks` does; what is `younger` is
+    asked for after it.
     """
 
     now: datetime
@@ -137,6 +139,7 @@ class Question:
     wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
     correspondents: tuple[str, ...] = field(default=(), repr=False)
 
@@ -330,6 +333,19 @@ class Mailbox(Protocol):
 
     def seek(self, wanted: Wanted) -> Iterator[Item]:
         """What of a helpline's mailbox is wanted, in whatever folder, as `identify` gives it."""
+        ...
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        """The Message-IDs that these items bear and name as their parents, without angle brackets; for
+        `younger` alone. Never kept, never shown."""
+        ...
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        """What is not surely due, anywhere in a helpline's mailbox, with date and marks of its thread.
+
+        With `of` (Message-IDs of printable ASCII without blanks), at least what bears or names one of
+        them. The caller compares: what is given need not be asked for, and may be due after all.
+        """
         ...
 
     def place(self, role: Role) -> Place:

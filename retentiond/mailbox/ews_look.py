@@ -18,6 +18,7 @@ from retentiond.core.model import (
     Item,
     Kind,
     Lot,
+    Mark,
     Marks,
     Place,
     Ref,
@@ -110,7 +111,8 @@ def _view(
     items: Sequence[Item] = tuple(Item(Ref(place, row.key), row.received, is_held) for row, is_held in single)
     if question.wants_threads:
         rows = [row for page in session.pages(folder, ROW) for row in page.rows]
-        sure, items = {}, tuple(_with_marks(session, folder, rows, conversations))
+        marked = _with_marks(session, folder, rows, conversations, question.wants_marks)
+        sure, items = {}, tuple(marked)
     elif question.wants_marks:
         marked = _with_marks(session, folder, rows, conversations, knows_conversation=True)
         sure, items = {}, Roll.of(place, marked)
@@ -238,11 +240,17 @@ def _with_marks(
             continue
         now = row if isinstance(answer, str) else answer
         marks = Marks() if isinstance(answer, str) else marks_of_row(session, now)
-        if knows_conversation and now.conversation:
-            of = f"{session.target}\0{now.conversation}"
-            marks = replace(marks, conversation=session.marker.mark("conversation", of))
+        if knows_conversation:
+            marks = replace(marks, conversation=conversation_mark(session, now))
         is_held = session.is_held(folder, now, conversations)
         yield Item(Ref(place, now.key), now.received, is_held, marks, now.size)
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
 
 
 def marks_of_row(session: Session, row: Row) -> Marks:

@@ -46,6 +46,15 @@ PARTIES = (b"FROM", b"SENDER", b"REPLY-TO", b"TO", b"CC", b"BCC")
 _IMPORT_AT_LEAST = 20
 
 
+def surely_due(session: Session, question: Question) -> bytes:
+    """The search that finds only what is due, and not what was received within a day or two of the cutoff."""
+    return _Terms.of(question, _goes_by_age(session, question)).sure
+
+
+def _goes_by_age(session: Session, question: Question) -> bool:
+    return session.wire.offers("WITHIN") and question.may_use_server_clock
+
+
 @dataclass(frozen=True, slots=True)
 class _Terms:
     """The searches of one question.
@@ -114,8 +123,7 @@ class _View:
         self._opened = opened
         self._place = opened.place
         self._wire = session.wire
-        by_age = session.wire.offers("WITHIN") and question.may_use_server_clock
-        self._terms = _Terms.of(question, by_age)
+        self._terms = _Terms.of(question, _goes_by_age(session, question))
 
     def made(self) -> FolderView:
         if not self._opened.exists:
@@ -246,7 +254,8 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
     found = []
     for folder in folders:
         opened = session.look_at(folder)
-        fields = THREAD_FIELDS if question.replying_to else IDENTITY_FIELDS
+        has_threads = question.replying_to or question.wants_marks
+        fields = THREAD_FIELDS if has_threads else IDENTITY_FIELDS
         search = _Search(session, folder, opened, question.correspondents, fields)
         search.by_identity()
         found.append(search)

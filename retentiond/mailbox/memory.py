@@ -44,7 +44,7 @@ from retentiond.mailbox.base import (
     Standing,
     Wanted,
 )
-from retentiond.mailbox.headers import likeness_of, marks_of, parties_of
+from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of, parties_of
 from retentiond.mailbox.likeness import digest
 
 _DELETED = "\\Deleted"
@@ -276,6 +276,21 @@ class MemoryMailbox:
                 for item in self.identify(self._place(name, folder), tuple(folder.messages)):
                     if wanted.is_met_by(item, self._marker):
                         yield item
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        for key in keys:
+            if (stored := self._at(place).messages.get(int(key))) is not None:
+                yield from message_ids_of(stored.content)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        sought = {self._marker.message(each) for each in of}
+        for name, folder in list(self._folders.items()):
+            place = self._place(name, folder)
+            for uid, stored in folder.messages.items() if name not in self._scope.leave_out else ():
+                marks = self._marks(stored)
+                is_asked = not of or marks.message in sought or marks.parents & sought
+                if is_asked and (stored.received is None or stored.received >= question.cutoff):
+                    yield Item(Ref(place, uid), stored.received, marks=marks)
 
     def place(self, role: Role) -> Place:
         for name, folder in self._folders.items():

@@ -75,6 +75,12 @@ class ReadOnly:
     def seek(self, wanted: Wanted) -> Iterator[Item]:
         return self._mailbox.seek(wanted)
 
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return self._mailbox.named(place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return self._mailbox.younger(question, of)
+
     def place(self, role: Role) -> Place:
         return self._mailbox.place(role)
 

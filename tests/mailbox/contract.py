@@ -262,6 +262,39 @@ class MailboxContract:
             assert len(due_in(marked)) == 6
             assert marked.census == without.census
 
+    def test_younger_relatives_are_found_wherever_they_lie(self, ground: Ground) -> None:
+        """By the names of what is due, or by reading all numbers; nothing that is surely due comes."""
+        ground.put("inbox", letter("q1@post.example"), LONG_AGO)
+        ground.put("inbox", letter("other@post.example"), LATELY)
+        answer = letter("r1@relay.example", in_reply_to="q1@post.example")
+        long = tuple(f"{n:040d}@post.example" for n in range(9))
+        late = letter("r2@relay.example", references=(*long, "q1@post.example", "r1@relay.example"))
+        dates = {"r1": LATELY, "r2": CUTOFF + timedelta(days=5)}
+        ground.put("sent", answer, dates["r1"])
+        ground.put("Cases", late, dates["r2"])
+        with ground.open() as mailbox:
+            [due] = view_of(mailbox, "inbox", wants_marks=True).items
+            ids = tuple(mailbox.named(due.ref.place, [due.ref.key]))
+            by_name = list(mailbox.younger(question(), ids))
+            every = list(mailbox.younger(question()))
+        assert ids == ("q1@post.example",)
+        asked = MARKER.message("q1@post.example")
+        for found in (by_name, every):
+            related = {item.marks.message: item for item in found if asked in item.marks.parents}
+            assert {message: item.received for message, item in related.items()} == {
+                MARKER.message(f"{name}@relay.example"): at for name, at in dates.items()
+            }
+            assert due.ref not in {item.ref for item in found}
+        assert {item.marks.message for item in every} >= {MARKER.message("other@post.example")}
+
+    def test_an_advisors_replies_name_their_parents_where_marks_are_asked_for(self, ground: Ground) -> None:
+        content = reply(1, in_reply_to="q1@post.example")
+        ground.put("sent", content, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            [view] = mailbox.look(question(wants_marks=True))
+        [item] = view.items
+        assert item.marks == marks_of(content, MARKER)
+
     # ── an advisor's folders ─────────────────────────────────────────────────────────────────────
 
     def test_of_an_advisors_folders_only_the_helplines_replies_are_seen(self, ground: Ground) -> None:
