@@ -58,7 +58,7 @@ class Roll(Sequence[Item]):
         self._received.append(_number(item.received))
         self._seen.append(_number(item.first_seen))
         self._sizes.append(item.size)
-        self._held.append(item.is_held)
+        self._held.append(item.is_held | item.wakes_receipt << 1)
         self._marks += _packed(item.marks)
         self._ends.append(len(self._marks))
 
@@ -81,10 +81,11 @@ class Roll(Sequence[Item]):
         return Item(
             Ref(self._place, self._keys[index]),
             _moment(self._received[index]),
-            bool(self._held[index]),
+            bool(self._held[index] & 1),
             _unpacked(self._marks[self._ends[index] : self._ends[index + 1]]),
             self._sizes[index],
             _moment(self._seen[index]),
+            wakes_receipt=bool(self._held[index] & 2),
         )
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ _item = st.builds(
     st.builds(Marks, _some, _some, _some, st.none() | _mark, _some, st.none() | _mark),
     st.integers(0, 2**40),
     st.none() | _moment,
+    wakes_receipt=st.booleans(),
 )
 
 
