@@ -46,7 +46,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     ),
     (4, ("refile",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition")),
-    (4, ("alert",)),
+    (4, ("alert", "install")),
     (5, ("audit",)),
     (5, ("recovery",)),
     (5, ("sweep",)),
