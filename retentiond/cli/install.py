@@ -16,7 +16,8 @@ from retentiond.errors import Exit
 if TYPE_CHECKING:
     from retentiond.config import Config
     from retentiond.install.machine import Machine
-    from retentiond.install.steps import Step
+    from retentiond.install.step import Step
+    from retentiond.install.steps import Wishes
 
 #: What each step sees to, beside the place where.
 _WHATS: Final = {
@@ -91,7 +92,7 @@ def command(
     if not _is_agreed(found, yes, "install"):
         return Exit.DONE
     open_steps = _taken(found)
-    return _ended(open_steps, _next(machine, config, wishes.unit))
+    return _ended(open_steps, _next(machine, config, wishes))
 
 
 def _configuration(ctx: click.Context, machine: Machine) -> Config | None:
@@ -188,13 +189,14 @@ def _ended(open_steps: Sequence[Step], following: Sequence[str]) -> int:
 
 
 _WAYS_ON: Final = {
-    "to do": "it was not given; type the same command at a terminal, or give a line NAME=VALUE on its input",
+    "to do": "it was not given; type the same command at a terminal, or give a line NAME=VALUE on its input"
+    " (a new key is made only where there is no ledger yet)",
     "changed by hand": "it was changed by hand, and left so; remove it and type the same command to get ours",
     "on the machine itself": "type there: retentiond install --systemd",
 }
 
 
-def _next(machine: Machine, config: Config | None, unit: str) -> list[str]:
+def _next(machine: Machine, config: Config | None, wishes: Wishes) -> list[str]:
     from retentiond.install.contents import CONFIGURATION
     from retentiond.ledger import is_founded
 
@@ -204,9 +206,13 @@ def _next(machine: Machine, config: Config | None, unit: str) -> list[str]:
     if not machine.is_here:
         return [f"{again}    # on the machine itself"]
     run = "sudo retentiond as-service"
+    timer = " --timer" if wishes.has_timer else ""
     if not is_founded(config.ledger.directory):
-        return [f"{run} check", f"{run} audit", f"{run} ledger init", f"sudo systemctl enable --now {unit}"]
-    return [f"sudo systemctl enable --now {unit}", f"systemctl status {unit}", "sudo retentiond status"]
+        first = [f"{run} {words}" for words in ("check", "audit", "ledger init", "arm NAME --destroy NUMBER")]
+        return [*first, f"{again}{timer} --start"]
+    if not wishes.is_started:
+        return [f"{again}{timer} --start"]
+    return [f"systemctl status {wishes.unit}", "sudo retentiond status"]
 
 
 def _undo(machine: Machine, found: Sequence[Step], yes: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retentiond.config import Config
-from retentiond.install.contents import CONFIGURATION, USER
+from retentiond.install.contents import ADMINS, CONFIGURATION, USER
 from retentiond.install.dropins import credential_names, credential_place
 
 
@@ -29,6 +29,7 @@ def words(config: Config, program: str, command: Sequence[str], *, is_terminal: 
         "--wait",
         "--pty" if is_terminal else "--pipe",
         f"--uid={USER}",
+        f"--gid={ADMINS}",
         f"--setenv=SUDO_UID={who}",
         *(f"--property={each}" for each in properties),
         program,

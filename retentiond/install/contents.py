@@ -15,7 +15,7 @@ HOME: Final = "/opt/retentiond"
 PROGRAM: Final = f"{HOME}/bin/retentiond"
 
 USER: Final = "retentiond"
-#: Whoever is in this group may ask the running service for something.
+#: Whoever is in this group may ask the running service for something. The service runs in it.
 ADMINS: Final = "retentiond-admin"
 
 CONFIGURATION: Final = "/etc/retentiond/retentiond.toml"

@@ -95,7 +95,8 @@ class Machine:
                 os.fsync(file.fileno())
             temporary.replace(place)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise InstallFailed(path, _code(error)) from None
         return hashlib.sha256(content).hexdigest()
 

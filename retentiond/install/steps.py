@@ -1,15 +1,10 @@
-"""What is to be done is known whole before anything is done, and what is done already is left as it is.
-
-Each step can be taken twice. A file that somebody changed by hand is never overwritten.
-"""
+"""What is to be done is known whole before anything is done, and what is done already is left as it is."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeAlias
 
 from retentiond.config import Config, example
@@ -42,48 +37,22 @@ from retentiond.install.dropins import (
     letters_text,
 )
 from retentiond.install.machine import Machine
+from retentiond.install.step import (
+    State,
+    Step,
+    What,
+    command,
+    digest_of,
+    file,
+    now,
+    received,
+    removal,
+    stopping,
+)
+from retentiond.ledger import is_founded
 
 #: Asks for a credential by its name and whether it is the ledger's key. None: not now. Empty: make a key.
 Ask: TypeAlias = Callable[[str, bool], bytes | None]
-
-
-class What(StrEnum):
-    """What a step sees to; the command line has a sentence for each."""
-
-    SYSUSERS = "sysusers"
-    TMPFILES = "tmpfiles"
-    USER = "user"
-    EXAMPLE = "example"
-    FOLDERS = "folders"
-    UNIT = "unit"
-    CREDENTIALS = "credentials"
-    LETTERS = "letters"
-    CREDENTIAL = "credential"
-    KEY = "key"
-    RELOAD = "reload"
-    START = "start"
-    STOP = "stop"
-    REMOVE = "remove"
-
-
-class State(StrEnum):
-    """How a step stands before it is taken."""
-
-    TO_DO = "to do"
-    DONE = "there already"
-    SHIPPED = "by the package"
-    KEPT = "changed by hand"
-    LATER = "on the machine itself"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step. `do` takes it, and says whether it could be taken; raises InstallFailed."""
-
-    what: What
-    place: str
-    state: State
-    do: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +68,15 @@ class Wishes:
         """What is started at boot."""
         return TIMER if self.has_timer else SERVICE
 
+    @property
+    def other(self) -> str:
+        """What excludes it."""
+        return SERVICE if self.has_timer else TIMER
+
 
 def is_example(machine: Machine) -> bool:
     """Whether the configuration is still the example, in which nothing is anybody's own."""
-    return machine.digest(CONFIGURATION) == _digest(example())
+    return machine.digest(CONFIGURATION) == digest_of(example())
 
 
 def steps(machine: Machine, config: Config | None, wishes: Wishes, ask: Ask) -> list[Step]:
@@ -110,7 +84,7 @@ def steps(machine: Machine, config: Config | None, wishes: Wishes, ask: Ask) -> 
     shipped = [part for part in PARTS if wishes.has_timer or not part.is_for_timer]
 
     def parts(kind: Kind) -> list[Step]:
-        return [_part(machine, part, wishes) for part in shipped if part.kind is kind]
+        return [step for part in shipped if part.kind is kind for step in _part(machine, part, wishes)]
 
     found = [*parts(Kind.SYSUSERS), _user(machine), _example(machine)]
     found += [*parts(Kind.TMPFILES), _folders(machine), *parts(Kind.UNIT)]
@@ -120,42 +94,26 @@ def steps(machine: Machine, config: Config | None, wishes: Wishes, ask: Ask) -> 
     if machine.is_booted and any(step.state is State.TO_DO for step in found):
         found.append(command(machine, What.RELOAD, "systemctl", "systemctl", "daemon-reload"))
     if wishes.is_started:
-        now = ("--now",) if machine.is_booted else ()
-        found.append(command(machine, What.START, wishes.unit, "systemctl", "enable", *now, wishes.unit))
+        found += [stopping(machine, wishes.other)] if _is_enabled(machine, wishes.other) else []
+        found.append(
+            command(machine, What.START, wishes.unit, "systemctl", "enable", *now(machine), wishes.unit)
+        )
     return found
 
 
 # ── single steps ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _part(machine: Machine, part: Part, wishes: Wishes) -> Step:
+def _part(machine: Machine, part: Part, wishes: Wishes) -> Iterator[Step]:
+    """A file that is shipped. Where the package has it, one of ours in /etc would go before it."""
     what = {Kind.SYSUSERS: What.SYSUSERS, Kind.TMPFILES: What.TMPFILES, Kind.UNIT: What.UNIT}[part.kind]
-    vendor = part.place(VENDOR)
-    if machine.at(vendor).exists():
-        return Step(what, vendor, State.SHIPPED, lambda: True)
-    return _file(machine, what, part.place(LOCAL), text_of(part, wishes.program))
-
-
-def _file(machine: Machine, what: What, path: str, text: str) -> Step:
-    """A file of ours: written where it is missing or still as we wrote it, else left."""
-    is_there, wanted = machine.digest(path), _digest(text)
-    if is_there == wanted:
-        state = State.DONE
-    elif not is_there or is_there == receipt.read(machine).get(path):
-        state = State.TO_DO
-    else:
-        state = State.KEPT
-
-    def do() -> bool:
-        machine.make_folder(path.rpartition("/")[0], 0o755)
-        _received(machine, path, machine.put(path, text.encode()))
-        return True
-
-    return Step(what, path, state, do)
-
-
-def _received(machine: Machine, path: str, digest: str) -> None:
-    receipt.write(machine, receipt.read(machine) | {path: digest})
+    vendor, local = part.place(VENDOR), part.place(LOCAL)
+    if not machine.at(vendor).exists():
+        yield file(machine, what, local, text_of(part, wishes.program))
+        return
+    yield Step(what, vendor, State.SHIPPED, lambda: True)
+    if digest := receipt.read(machine).get(local):
+        yield removal(machine, local, digest)
 
 
 def _user(machine: Machine) -> Step:
@@ -177,7 +135,7 @@ def _example(machine: Machine) -> Step:
 
     def do() -> bool:
         machine.make_folder(CONFIGURATION.rpartition("/")[0], 0o750)
-        _received(machine, CONFIGURATION, machine.put(CONFIGURATION, example().encode(), 0o640, USER))
+        received(machine, CONFIGURATION, machine.put(CONFIGURATION, example().encode(), 0o640, ADMINS))
         return True
 
     state = State.DONE if machine.at(CONFIGURATION).exists() else State.TO_DO
@@ -197,7 +155,7 @@ def _drop_ins(machine: Machine, config: Config | None, wishes: Wishes) -> Iterat
         for name, text in texts.items():
             path = f"{LOCAL.units}/{unit}.d/{name}"
             if text:
-                yield _file(machine, whats[name], path, text)
+                yield file(machine, whats[name], path, text)
             elif config is not None and path in files:
                 yield removal(machine, path, files[path])
 
@@ -207,44 +165,21 @@ def _credential(machine: Machine, config: Config, name: str, ask: Ask) -> Step:
 
     def do() -> bool:
         value = ask(name, key)
-        if value is None or not (value or key):
+        may_be_made = key and not is_founded(machine.at(str(config.ledger.directory)))
+        if value is None or not (value or may_be_made):  # a new key opens no ledger that is there
             return False
         value = value or secrets.token_hex(32).encode()
         machine.make_folder(CREDENTIALS, 0o700)
         sealed = machine.run("systemd-creds", "encrypt", f"--name={name}", "-", "-", given=value)
         digest = machine.put(path, sealed, 0o600)
         if not key:  # the key is in no receipt: nothing of ours ever removes it
-            _received(machine, path, digest)
+            received(machine, path, digest)
         return True
 
     state = State.DONE if machine.at(path).exists() else State.TO_DO if machine.is_here else State.LATER
     return Step(What.KEY if key else What.CREDENTIAL, path, state, do)
 
 
-def removal(machine: Machine, path: str, digest: str) -> Step:
-    """Removes a file that we put there, unless it was changed since."""
-    is_there = machine.digest(path)
-
-    def do() -> bool:
-        machine.remove(path)
-        files = receipt.read(machine)
-        files.pop(path, None)
-        receipt.write(machine, files)
-        return True
-
-    state = State.TO_DO if is_there in (digest, "") else State.KEPT
-    return Step(What.REMOVE, path, state, do)
-
-
-def command(machine: Machine, what: What, place: str, *words: str) -> Step:
-    """A command of systemd."""
-
-    def do() -> bool:
-        machine.run(*words)
-        return True
-
-    return Step(what, place, State.TO_DO, do)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _is_enabled(machine: Machine, unit: str) -> bool:
+    wanted = "timers" if unit == TIMER else "multi-user"
+    return machine.at(f"{LOCAL.units}/{wanted}.target.wants/{unit}").is_symlink()

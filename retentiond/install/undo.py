@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from retentiond.install import receipt
 from retentiond.install.contents import CONFIGURATION, CREDENTIALS, LOCAL, SERVICE, STATE, TIMER, USER, VENDOR
 from retentiond.install.machine import Machine
-from retentiond.install.steps import Step, What, command, removal
+from retentiond.install.step import Step, What, command, removal, stopping
 
 
 def undoing(machine: Machine) -> list[Step]:
     """Every step back. What was changed since is left, and so is all that is in no receipt."""
     files = receipt.read(machine)
     units = [unit for unit in (SERVICE, TIMER) if _has_unit(machine, unit)]
-    now = ("--now",) if machine.is_booted else ()
-    found = [command(machine, What.STOP, unit, "systemctl", "disable", *now, unit) for unit in units]
+    found = [stopping(machine, unit) for unit in units]
     for path, digest in sorted(files.items(), reverse=True):
         found.append(removal(machine, path, digest))
     if machine.is_booted and files:

@@ -158,13 +158,13 @@ def test_the_service_has_a_user_of_its_own(tmp_path: Path) -> None:
     assert (user[0], user[5], user[6].strip()) == ("retentiond", "/var/lib/retentiond", "/usr/sbin/nologin")
     groups = (tmp_path / "etc/group").read_text().splitlines()
     [admins] = [line for line in groups if line.startswith("retentiond-admin:")]
-    assert admins.endswith(":retentiond"), "the service can give the group its socket"
+    assert admins.endswith(":retentiond"), "the service runs in it"
 
 
 def test_the_configuration_is_roots_and_the_service_reads_it() -> None:
     rules = [line.split()[:5] for line in lines("retentiond.tmpfiles") if not line.startswith("#")]
     assert rules == [
-        ["d", "/etc/retentiond", "0750", "root", "retentiond"],
-        ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond"],
-        ["d", "/var/lib/retentiond", "0700", "retentiond", "retentiond"],
+        ["d", "/etc/retentiond", "0750", "root", "retentiond-admin"],
+        ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond-admin"],
+        ["d", "/var/lib/retentiond", "0700", "retentiond", "retentiond-admin"],
     ]
