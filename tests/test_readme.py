@@ -77,7 +77,7 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
     if not isinstance(command, click.Group):
         command.make_context(command.name, list(words), parent=parent)
         return
-    context = click.Context(command, info_name=command.name, parent=parent)
+    context = click.Context(command, info_name=command.name, parent=parent, **command.context_settings)
     _, rest, _ = command.make_parser(context).parse_args(list(words))
     assert rest, "a group of commands needs one of them"
     _, found, rest = command.resolve_command(context, rest)

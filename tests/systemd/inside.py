@@ -9,7 +9,9 @@ from __future__ import annotations
 import imaplib
 import json
 import os
+import pty
 import pwd
+import shutil
 import signal
 import ssl
 import subprocess
@@ -340,17 +342,29 @@ def no_credential() -> dict[str, Any]:
     return found
 
 
-def broken_configuration() -> dict[str, Any]:
-    mark = fresh("[Service]\nRestartSec=1s\n")
-    whole = CONFIGURATION.read_text()
+def refused() -> dict[str, Any]:
+    """Three ways in which a person must look: each is broken, seen, and put right."""
+    whole, book = CONFIGURATION.read_text(), STATE / "ledger.db"
+    found = {}
     CONFIGURATION.write_text(whole.replace('period = "6 months"', 'period = "6 moons"'))
+    found["configuration"] = one_refusal()
+    CONFIGURATION.write_text(whole)
+    CONFIGURATION.chmod(0o646)
+    found["permissions"] = one_refusal()
+    CONFIGURATION.chmod(0o640)
+    shutil.move(book, "/root/ledger.db")
+    found["ledger"] = one_refusal()
+    shutil.move("/root/ledger.db", book)
+    return found
+
+
+def one_refusal() -> dict[str, Any]:
+    mark = fresh("[Service]\nRestartSec=1s\n")
     run("systemctl", "start", UNIT)
     failed = until(lambda: shown()["ActiveState"] == "failed" and alerts(mark), 30)
     time.sleep(4)  # for a restart that must not come
     said = said_by_unit(mark)
-    found = {"failed": failed, "unit": shown(), "alerts": alerts(mark), "said": said}
-    CONFIGURATION.write_text(whole)
-    return found
+    return {"failed": failed, "unit": shown(), "alerts": alerts(mark), "said": said}
 
 
 def stopped() -> dict[str, Any]:
@@ -430,6 +444,56 @@ def timer() -> dict[str, Any]:
     }
 
 
+def upgraded() -> dict[str, Any]:
+    """A package over a running service, which imports some of its files late."""
+    fresh("")
+    run("systemctl", "start", UNIT)
+    first = shown()
+    installed = run("dpkg", "-i", *map(str, TRIAL.glob("retentiond_*.deb")))
+    return {"first": first, "installed": installed, "then": shown()}
+
+
+def typed(words: list[str], answers: list[tuple[str, str]]) -> dict[str, Any]:
+    """A command at a terminal: each answer is typed when its question is seen."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execvp(words[0], words)
+    seen, asked = "", list(answers)
+    with suppress(OSError):  # the terminal goes away with the command
+        while block := os.read(terminal, 65_536):
+            seen += block.decode(errors="replace")
+            if asked and asked[0][0] in seen.rpartition(answers[0][1])[2]:
+                os.write(terminal, asked.pop(0)[1].encode() + b"\n")
+    return {"code": os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), "seen": seen, "unasked": asked}
+
+
+def by_itself() -> dict[str, Any]:
+    """Without the package's own units: `install` puts them there, and asks at the terminal."""
+    run("systemctl", "disable", "--now", "retentiond.timer")
+    shipped = [
+        *Path("/usr/lib/systemd/system").glob("retentiond*"),
+        Path("/usr/lib/sysusers.d/retentiond.conf"),
+        Path("/usr/lib/tmpfiles.d/retentiond.conf"),
+    ]
+    kept = {path: path.read_bytes() for path in shipped}
+    for path in shipped:
+        path.unlink()
+    CREDENTIAL.unlink()
+    run("systemctl", "daemon-reload")
+    said = typed(
+        ["retentiond", "install", "--systemd", "--start"],
+        [("[y/N]:", "y"), ("imap-main:", GIVEN["password"])],
+    )
+    put = sorted(str(path) for path in Path("/etc").rglob("*retentiond*") if path.is_file())
+    found = {"said": said, "put": put, "unit": shown(), "status": run("retentiond", "status")}
+    run("retentiond", "install", "--systemd", "--undo", "--yes")
+    found["left"] = sorted(str(path) for path in Path("/etc/systemd").rglob("*retentiond*"))
+    for path, content in kept.items():
+        path.write_bytes(content)
+    run("systemctl", "daemon-reload")
+    return found
+
+
 def taken_away() -> dict[str, Any]:
     preview = run("retentiond", "install", "--systemd", "--undo")
     undone = run("retentiond", "install", "--systemd", "--undo", "--yes")
@@ -462,10 +526,12 @@ def main() -> None:
         killed,
         frozen,
         no_credential,
-        broken_configuration,
+        refused,
         stopped,
         probe,
+        upgraded,
         timer,
+        by_itself,
         taken_away,
     ):
         begun = time.monotonic()

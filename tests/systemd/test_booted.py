@@ -87,7 +87,6 @@ def facts(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Facts:
         pytest.skip(f"systemd-nspawn may boot nothing on this machine: {said.strip().splitlines()[-1]}")
     assert found.exists(), f"the machine did not come up: {said[-3000:]}"
     seen: Facts = json.loads(found.read_text())
-    shutil.copy(found, "/tmp/rdp/facts.json")
     crashes = {chapter: seen[chapter]["crash"] for chapter in seen if "crash" in seen[chapter]}
     assert not crashes, "\n".join(crashes.values())
     seen["papers"] = (result / "journal").read_text(errors="replace")
@@ -253,15 +252,23 @@ def test_a_missing_credential_ends_at_the_start_limit_with_one_alert(facts: Fact
     assert "retentiond.service has failed" in seen["alerts"][0]["message"]
 
 
-def test_a_broken_configuration_is_78_with_no_restart_and_one_alert(facts: Facts) -> None:
-    seen = facts["broken_configuration"]
-    assert (seen["unit"]["ActiveState"], seen["unit"]["ExecMainStatus"]) == (
-        "failed",
-        str(Exit.CONFIGURATION),
-    )
+@pytest.mark.parametrize(
+    ("what", "code", "word"),
+    [
+        ("configuration", Exit.CONFIGURATION, "policy.period"),
+        ("permissions", Exit.TOO_OPEN, "chmod go-w"),
+        ("ledger", Exit.LEDGER, "ledger init"),
+    ],
+)
+def test_what_a_person_must_look_at_is_not_restarted_and_is_one_alert(
+    facts: Facts, what: str, code: int, word: str
+) -> None:
+    seen = facts["refused"][what]
+    assert seen["failed"] is not None
+    assert (seen["unit"]["ActiveState"], seen["unit"]["ExecMainStatus"]) == ("failed", str(code))
     assert seen["unit"]["NRestarts"] == "0"
     assert len(seen["alerts"]) == 1
-    assert any("policy.period" in line for line in seen["said"]), "it says which line"
+    assert any(word in line for line in seen["said"]), "it says what, and the way on"
 
 
 def test_sigterm_ends_it_cleanly_and_a_reload_is_refused(facts: Facts) -> None:
@@ -352,6 +359,29 @@ def test_the_timer_makes_one_round_in_the_service_s_stead(facts: Facts) -> None:
     assert (seen["timer"]["ActiveState"], seen["timer"]["UnitFileState"]) == ("active", "enabled")
     assert (seen["service"]["ActiveState"], seen["service"]["UnitFileState"]) == ("inactive", "disabled")
     assert "retentiond-once.service" in seen["next"]
+
+
+def test_a_newer_package_restarts_what_ran(facts: Facts) -> None:
+    seen = facts["upgraded"]
+    assert seen["installed"]["code"] == 0, seen["installed"]
+    assert seen["then"]["ActiveState"] == "active"
+    assert seen["then"]["MainPID"] not in ("0", seen["first"]["MainPID"])
+
+
+def test_without_a_package_install_asks_and_puts_the_units_there(facts: Facts) -> None:
+    seen = facts["by_itself"]
+    assert (seen["said"]["code"], seen["said"]["unasked"]) == (0, []), seen["said"]["seen"]
+    assert PASSWORD not in seen["said"]["seen"], "what is typed is not shown"
+    assert set(seen["put"]) >= {
+        "/etc/systemd/system/retentiond.service",
+        "/etc/systemd/system/retentiond-alert@.service",
+        "/etc/sysusers.d/retentiond.conf",
+        "/etc/tmpfiles.d/retentiond.conf",
+        "/etc/credstore.encrypted/retentiond.imap-main",
+    }
+    assert (seen["unit"]["ActiveState"], seen["unit"]["UnitFileState"]) == ("active", "enabled")
+    assert "The service is running." in seen["status"]["out"]
+    assert seen["left"] == []
 
 
 def test_everything_is_taken_away_but_for_evidence(facts: Facts) -> None:
