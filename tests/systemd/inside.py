@@ -458,12 +458,16 @@ def typed(words: list[str], answers: list[tuple[str, str]]) -> dict[str, Any]:
     process, terminal = pty.fork()
     if process == 0:
         os.execvp(words[0], words)
-    seen, asked = "", list(answers)
+    seen, from_here, asked = "", 0, list(answers)
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(process, signal.SIGKILL))
+    signal.alarm(60)  # a question that nobody expected is not waited at for ever
     with suppress(OSError):  # the terminal goes away with the command
         while block := os.read(terminal, 65_536):
             seen += block.decode(errors="replace")
-            if asked and asked[0][0] in seen.rpartition(answers[0][1])[2]:
+            if asked and asked[0][0] in seen[from_here:]:
                 os.write(terminal, asked.pop(0)[1].encode() + b"\n")
+                from_here = len(seen)
+    signal.alarm(0)
     return {"code": os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), "seen": seen, "unasked": asked}
 
 
