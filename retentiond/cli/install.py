@@ -144,12 +144,14 @@ def _is_agreed(found: Sequence[Step], is_agreed: bool, verb: str) -> bool:
 
 
 def _taken(found: Sequence[Step]) -> list[Step]:
-    """Takes what is to do, in order; returns what could not be taken, or was left."""
+    """Takes what is to do, in order; returns what could not be taken, or was left. Nothing is started while
+    something that it needs was not given."""
     click.echo("")
-    open_steps = []
+    open_steps: list[Step] = []
     for number, step in enumerate(found, 1):
         if step.state == "to do":
-            is_taken = step.do()
+            is_lacking = any(each.state == "to do" for each in open_steps)
+            is_taken = False if step.what == "start" and is_lacking else step.do()
             click.echo(f"{number:>3}. {'done' if is_taken else 'NOT DONE'}: {step.place}")
             if is_taken:
                 continue
@@ -181,13 +183,15 @@ class _Asking:
 def _ended(open_steps: Sequence[Step], following: Sequence[str]) -> int:
     """What is left to do, and what to type next; 1 where a step was not taken."""
     for step in open_steps:
-        click.echo(f"! {step.place}: {_WAYS_ON[step.state]}", err=True)
+        way_on = _NOT_STARTED if step.what == "start" else _WAYS_ON[step.state]
+        click.echo(f"! {step.place}: {way_on}", err=True)
     click.echo("\nNext:")
     for line in following:
         click.echo(f"  {line}")
     return Exit.FINDINGS if open_steps else Exit.DONE
 
 
+_NOT_STARTED: Final = "it was not started, for something that it needs is missing: see above"
 _WAYS_ON: Final = {
     "to do": "it was not given; type the same command at a terminal, or give a line NAME=VALUE on its input"
     " (a new key is made only where there is no ledger yet)",

@@ -122,7 +122,7 @@ class Machine:
         words = [program, *self._at_root(command[0]), *command[1:]]
         try:
             done = subprocess.run(  # noqa: S603 — systemd's own programs, without a shell
-                words, input=given or b"", check=False, stdout=subprocess.PIPE, timeout=120
+                words, input=given or b"", check=False, stdout=subprocess.PIPE, timeout=120, umask=0o022
             )
         except (OSError, subprocess.TimeoutExpired):
             raise InstallFailed(command[0], "it could not be run") from None

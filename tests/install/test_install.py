@@ -230,6 +230,7 @@ def test_it_is_enabled_when_that_is_asked_for(image: Image) -> None:
     link = image.at("/etc/systemd/system/multi-user.target.wants/retentiond.service")
     assert not link.is_symlink()
     assert image.install("--yes", "--start") == 0, image.err
+    assert oct(link.parent.stat().st_mode & 0o777) == "0o755", "as any other folder of systemd's"
     assert link.is_symlink()
     assert image.install("--undo", "--yes") == 0
     assert not link.is_symlink()

@@ -157,6 +157,7 @@ def package() -> dict[str, Any]:
         "group": run("getent", "group", "retentiond-admin")["out"],
         "modes": {path: oct(Path(path).stat().st_mode & 0o7777) for path in ("/etc/retentiond", str(STATE))},
         "verify": run("dpkg", "--verify", "retentiond"),
+        "has unified cgroups": Path("/sys/fs/cgroup/cgroup.controllers").exists(),
         "run by stranger": run("runuser", "-u", "nobody", "--", "retentiond", "--version")["code"],
     }
 
@@ -484,12 +485,14 @@ def by_itself() -> dict[str, Any]:
         path.unlink()
     CREDENTIAL.unlink()
     run("systemctl", "daemon-reload")
+    lacking, before = run("retentiond", "install", "--systemd", "--yes", "--start"), shown()
     said = typed(
         ["retentiond", "install", "--systemd", "--start"],
         [("[y/N]:", "y"), ("imap-main:", GIVEN["password"])],
     )
     put = sorted(str(path) for path in Path("/etc").rglob("*retentiond*") if path.is_file())
     found = {"said": said, "put": put, "unit": shown(), "status": run("retentiond", "status")}
+    found |= {"lacking": lacking, "unit before": before}
     run("retentiond", "install", "--systemd", "--undo", "--yes")
     found["left"] = sorted(str(path) for path in Path("/etc/systemd").rglob("*retentiond*"))
     for path, content in kept.items():
