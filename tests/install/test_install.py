@@ -15,8 +15,10 @@ import pytest
 
 from retentiond import logs
 from retentiond.cli import run
-from retentiond.config import example
+from retentiond.config import example, load
 from retentiond.install import contents, receipt
+from retentiond.install.as_service import words
+from retentiond.install.dropins import Ground, letters_text
 from retentiond.install.machine import Machine
 
 PROGRAM = "/opt/retentiond/bin/retentiond"
@@ -295,4 +297,42 @@ def test_a_program_in_a_home_is_refused(image: Image, monkeypatch: pytest.Monkey
     assert not image.files()
 
 
-# ── credentials ──────────────────────────────────────────────────────────────────────────────────
+# ── one command as the service ───────────────────────────────────────────────────────────────────
+
+
+def test_a_command_has_what_the_service_has_and_no_secret_among_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "retentiond.toml"
+    path.write_text(CONFIGURATION + LETTERS)
+    path.chmod(0o600)
+    said = words(load(path), PROGRAM, ("arm", "helpline-1", "--destroy", "7"), is_terminal=False, who=1000)
+    assert said[0] == "systemd-run"
+    assert said[said.index(PROGRAM) :] == [
+        PROGRAM,
+        f"--config={contents.CONFIGURATION}",
+        "arm",
+        "helpline-1",
+        "--destroy",
+        "7",
+    ]
+    for each in (
+        "--uid=retentiond",
+        "--gid=retentiond-admin",
+        "--setenv=SUDO_UID=1000",
+        "--property=LoadCredentialEncrypted=imap-main:/etc/credstore.encrypted/retentiond.imap-main",
+        "--property=LoadCredentialEncrypted=ledger-key:/etc/credstore.encrypted/retentiond.ledger-key",
+        "--property=AmbientCapabilities=CAP_LEASE",
+    ):
+        assert each in said
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/srv/letters", "-/srv/letters"),
+        ("/srv/Our letters", '"-/srv/Our letters"'),
+        ("/srv/100%", "-/srv/100%%"),
+        ('/srv/"a" \\ b', '"-/srv/\\"a\\" \\\\ b"'),
+    ],
+)
+def test_a_folder_is_named_as_systemd_reads_it(path: str, said: str) -> None:
+    assert f"ReadWritePaths={said}\n" in letters_text([Ground(path)])

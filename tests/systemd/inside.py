@@ -485,6 +485,11 @@ def by_itself() -> dict[str, Any]:
         path.unlink()
     CREDENTIAL.unlink()
     run("systemctl", "daemon-reload")
+    key, away = CREDENTIAL.with_name("retentiond.ledger-key"), Path("/root/ledger-key")
+    key.rename(away)
+    no_key = run("retentiond", "install", "--systemd", "--yes", given="ledger-key=\n")
+    no_key["is_made"] = key.exists()
+    away.rename(key)
     lacking, before = run("retentiond", "install", "--systemd", "--yes", "--start"), shown()
     said = typed(
         ["retentiond", "install", "--systemd", "--start"],
@@ -492,7 +497,7 @@ def by_itself() -> dict[str, Any]:
     )
     put = sorted(str(path) for path in Path("/etc").rglob("*retentiond*") if path.is_file())
     found = {"said": said, "put": put, "unit": shown(), "status": run("retentiond", "status")}
-    found |= {"lacking": lacking, "unit before": before}
+    found |= {"lacking": lacking, "unit before": before, "no key": no_key}
     run("retentiond", "install", "--systemd", "--undo", "--yes")
     found["left"] = sorted(str(path) for path in Path("/etc/systemd").rglob("*retentiond*"))
     for path, content in kept.items():

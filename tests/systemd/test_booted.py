@@ -382,6 +382,13 @@ def test_without_a_package_install_asks_and_puts_the_units_there(facts: Facts) -
     assert seen["left"] == []
 
 
+def test_a_ledger_that_is_there_gets_no_new_key(facts: Facts) -> None:
+    """It would open nothing, and look as if all were well."""
+    seen = facts["by_itself"]["no key"]
+    assert (seen["code"], seen["is_made"]) == (Exit.FINDINGS, False)
+    assert "only where there is no ledger" in seen["err"]
+
+
 def test_nothing_is_started_while_a_credential_is_missing(facts: Facts) -> None:
     lacking, unit = facts["by_itself"]["lacking"], facts["by_itself"]["unit before"]
     assert (lacking["code"], unit["ActiveState"]) == (Exit.FINDINGS, "inactive")
