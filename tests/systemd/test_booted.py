@@ -255,7 +255,7 @@ def test_a_missing_credential_ends_at_the_start_limit_with_one_alert(facts: Fact
     [
         ("configuration", Exit.CONFIGURATION, "policy.period"),
         ("permissions", Exit.TOO_OPEN, "chmod go-w"),
-        ("ledger", Exit.LEDGER, "ledger init"),
+        ("ledger", Exit.LEDGER, "the ledger does not verify"),
     ],
 )
 def test_what_a_person_must_look_at_is_not_restarted_and_is_one_alert(
