@@ -33,7 +33,7 @@ Version: {version}
 Architecture: {architecture}
 Maintainer: the retentiond project <retentiond@project.example>
 Installed-Size: {size}
-Depends: python3 (>= {python}), python3 (<< {next_python}), systemd (>= 250), libc6 (>= 2.28)
+Depends: python3 (>= {python}), python3 (<< {next_python}), systemd (>= 250), tzdata, libc6 (>= 2.28)
 Section: mail
 Priority: optional
 Description: mailbox retention for helplines, provably
@@ -133,7 +133,7 @@ Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: retentiond
 
 Files: *
-Copyright: the retentiond project
+Copyright: 2026 the retentiond project
 License: Apache-2.0
 Comment: Each library under /opt/retentiond/lib has its own licence beside it, in its dist-info folder.
 

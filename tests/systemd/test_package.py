@@ -35,7 +35,7 @@ def test_it_says_what_it_needs(package: Path) -> None:
     fields = dict(re.findall(r"^ ?([A-Z][\w-]+): (.+)$", dpkg_deb("--field", str(package)), re.M))
     assert (fields["Package"], fields["Version"]) == ("retentiond", __version__)
     needs = {need.split()[0] for need in fields["Depends"].split(", ")}
-    assert needs == {"python3", "systemd", "libc6"}
+    assert needs == {"python3", "systemd", "tzdata", "libc6"}
     assert re.search(r"python3 \(>= 3\.\d+\), python3 \(<< 3\.\d+\)", fields["Depends"])
 
 
