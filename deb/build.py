@@ -27,6 +27,8 @@ from retentiond.install.contents import DROP_INS, HOME, PARTS, PROGRAM, VENDOR, 
 #: Debian's own: the package lives with this interpreter, and no other.
 PYTHON = "/usr/bin/python3"
 SCRIPTS = ("postinst", "prerm", "postrm")
+#: What pip notes for itself, with folders of ours in it: here dpkg knows which files there are.
+TRACES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 CONTROL = """\
 Package: retentiond
 Version: {version}
@@ -56,6 +58,7 @@ def main() -> None:
     if subprocess.call([PYTHON, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL) != 0:
         sys.exit("build: Debian's Python has no venv. Type: sudo apt-get install -y python3-venv")
     os.environ.setdefault("SOURCE_DATE_EPOCH", commit_time())
+    os.environ["PYTHONHASHSEED"] = "0"  # the order of sets stands in byte code
     os.umask(0o022)
     with tempfile.TemporaryDirectory(prefix="retentiond-deb-") as name:
         stage = Path(name) / "stage"
@@ -93,8 +96,9 @@ def make_home(work: Path, stage: Path) -> None:
     text = program.read_text().partition("\n")[2]
     program.write_text(f"#!{HOME}/bin/python3\n{text}")
     (home / "pyvenv.cfg").write_text(without_traces((home / "pyvenv.cfg").read_text()))
-    for trace in home.glob("lib/python3*/site-packages/*.dist-info/direct_url.json"):
-        trace.unlink()  # where the wheel lay when it was built
+    for name in TRACES:
+        for trace in home.glob(f"lib/python3*/site-packages/*.dist-info/{name}"):
+            trace.unlink()
     for cache in list(home.rglob("__pycache__")):
         shutil.rmtree(cache)
     compiled = ["-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "-s", str(stage), "-p", "/"]
