@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from retentiond import __version__  # noqa: E402
-from retentiond.install.contents import DROP_INS, HOME, PARTS, PROGRAM, VENDOR, folder, text_of  # noqa: E402
+from retentiond.install.contents import HOME, PARTS, PROGRAM, VENDOR, drop_ins, text_of  # noqa: E402
 
 #: Debian's own: the package lives with this interpreter, and no other.
 PYTHON = "/usr/bin/python3"
@@ -128,8 +128,8 @@ def put_documents(stage: Path) -> None:
         write(documents / page.relative_to(ROOT / "docs"), page.read_text("utf-8"))
     examples = documents / "examples"
     write(examples / "retentiond.toml", (ROOT / "config/retentiond.example.toml").read_text("utf-8"))
-    for name in DROP_INS:
-        write(examples / name, (folder() / "retentiond.service.d" / name).read_text("utf-8"))
+    for path in drop_ins():
+        write(examples / path.name, path.read_text("utf-8"))
 
 
 COPYRIGHT = """\

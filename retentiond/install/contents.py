@@ -74,10 +74,9 @@ PARTS: Final = (
     Part(TIMER, Kind.UNIT, TIMER, is_for_timer=True),
 )
 
-#: What only some sites need: `install` writes the first two from the configuration.
+#: What only some sites need, and `install` writes from the configuration. The others are shipped as examples.
 CREDENTIALS_DROP_IN: Final = "20-credentials.conf"
 LETTERS_DROP_IN: Final = "50-letters.conf"
-DROP_INS: Final = (CREDENTIALS_DROP_IN, LETTERS_DROP_IN, "60-on-premises.conf")
 
 
 def folder() -> Path:
@@ -85,6 +84,11 @@ def folder() -> Path:
     here = Path(__file__).parent
     installed = here / "systemd"
     return installed if installed.exists() else here.parents[1] / "systemd"
+
+
+def drop_ins() -> list[Path]:
+    """The drop-ins that are shipped, as examples of what a site may open."""
+    return sorted((folder() / f"{SERVICE}.d").glob("*.conf"))
 
 
 def text_of(part: Part, program: str = PROGRAM) -> str:

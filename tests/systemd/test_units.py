@@ -143,8 +143,10 @@ def test_the_drop_ins_that_are_shipped_are_those_that_install_writes(tmp_path: P
 
 def test_every_file_of_the_folder_is_put_somewhere() -> None:
     """What is shipped is what stands on the one list of what is put where."""
-    shipped = {path.name for path in UNITS.rglob("*.*") if path.is_file()}
-    assert shipped == {part.source for part in contents.PARTS} | set(contents.DROP_INS)
+    shipped = [path for path in UNITS.rglob("*.*") if path.is_file()]
+    assert sorted(shipped) == sorted(
+        [*(UNITS / part.source for part in contents.PARTS), *contents.drop_ins()]
+    )
 
 
 def test_the_service_has_a_user_of_its_own(tmp_path: Path) -> None:
