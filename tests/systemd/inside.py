@@ -158,6 +158,7 @@ def package() -> dict[str, Any]:
         "modes": {path: oct(Path(path).stat().st_mode & 0o7777) for path in ("/etc/retentiond", str(STATE))},
         "verify": run("dpkg", "--verify", "retentiond"),
         "has unified cgroups": Path("/sys/fs/cgroup/cgroup.controllers").exists(),
+        "systemd": run("systemctl", "--version")["out"],
         "run by stranger": run("runuser", "-u", "nobody", "--", "retentiond", "--version")["code"],
     }
 
