@@ -36,7 +36,15 @@ FACTS: dict[str, Any] = {}
 
 
 def run(*command: str, given: str = "") -> dict[str, Any]:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(
+        command,
+        input=given,
+        capture_output=True,
+        text=True,
+        errors="replace",  # a kernel's boot is not all UTF-8
+        timeout=180,
+        check=False,
+    )
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 
