@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +13,14 @@ _POLL_SECONDS = 0.1
 
 
 @contextmanager
-def held(directory: Path, names: Iterable[str], wait_seconds: float = 0) -> Iterator[frozenset[str]]:
-    """Takes the lock of each name, in sorted order; gives those that were had within the time.
+def held(
+    directory: Path,
+    names: Iterable[str],
+    wait_seconds: float = 0,
+    waiting: Callable[[str], None] = lambda name: None,
+) -> Iterator[frozenset[str]]:
+    """Takes the lock of each name, in sorted order; gives those that were had within the time. `waiting`
+    hears of each name that must be waited for, before the wait.
 
     What another process holds is left out: the caller reports it and goes on without it. The files
     stay (they hold nothing); the locks end with this block, or with the process.
@@ -24,7 +30,11 @@ def held(directory: Path, names: Iterable[str], wait_seconds: float = 0) -> Iter
     try:
         for name in sorted(set(names)):
             descriptor = os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            if _take(descriptor, deadline):
+            is_ours = _take(descriptor, time.monotonic())
+            if not is_ours and time.monotonic() < deadline:
+                waiting(name)
+                is_ours = _take(descriptor, deadline)
+            if is_ours:
                 descriptors[name] = descriptor
             else:
                 os.close(descriptor)

@@ -5,7 +5,7 @@ Running again is the only recovery: what a crash left behind is closed here, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -33,11 +33,16 @@ _log = get_logger()
 
 @contextmanager
 def locked(
-    estate: Estate, book: Ledger, locks: Path, only: str | None, wait_seconds: float
+    estate: Estate,
+    book: Ledger,
+    locks: Path,
+    only: str | None,
+    wait_seconds: float,
+    waiting: Callable[[str], None] = lambda target: None,
 ) -> Iterator[tuple[tuple[Target, ...], tuple[Target, ...]]]:
     """The targets that are ours for this sweep, and those that another process holds."""
     targets = concerned(estate, only)
-    with held(locks, (target.name for target in targets), wait_seconds) as names:
+    with held(locks, (target.name for target in targets), wait_seconds, waiting) as names:
         free = tuple(target for target in targets if target.name in names)
         yield free, tuple(target for target in targets if target.name not in names)
 

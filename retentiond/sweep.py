@@ -6,9 +6,9 @@ Running again is the only recovery: what a crash left behind is settled by looki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from retentiond.audit import (
     findings_of,
     look_and_judge,
     standings_of,
+    unfinished,
 )
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
@@ -36,10 +37,11 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Why, gravest
+from retentiond.errors import Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import hands_of, locked, settle_open_intents
+from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def sweep(
     *,
     only: str | None = None,
     reviewed: Reviewed | None = None,
+    before_acting: Callable[[], None] = lambda: None,
     wait_seconds: float = 0,
     progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
@@ -85,35 +88,67 @@ def sweep(
     """One pass over all targets, or over `only` one.
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
-    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge). `crew` looks
-    at mailboxes and carries out side by side or not; the report is the same.
+    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge): nothing is
+    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act.
+    `crew` looks at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
-    with locked(estate, book, locks, only, wait_seconds) as (free, taken):
+    is_purge = reviewed is not None
+    with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        if is_purge and (only is not None or estate.correspondents):
+            _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
-        broken = _since_when(broken, plan, book, now)
+        if _is_the_time_itself_unforeseen(broken, book, estate, now):
+            undone = findings.of_sweep(approved, (), plan, {})
+            found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
+            _log.warning("sweep.stopped", findings=len(found))
+            return Report(plan, plan, (), recovered, found, frozenset())
+        if not is_purge:
+            broken = _since_when(broken, plan, book, now)
         for finding in broken:
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
+        before_acting()
+        if estate.correspondents:
+            book.forget_marks(_marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
+        broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = _arm_the_clean(plan, standings, estate, book, now, only)
+        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, now, only)
         forecasts = _forecasts(second, approved)
+        if is_purge:
+            forecasts = _lowered(forecasts, estate, book)
         book.forget_expired(now)
-        seals = book.swept(now, forecasts, _counts(outcomes, found))
+        seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
-    _log.info("ledger.sealed", seal=str(house_seal(seals)))
+    _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_a_part(plan: Plan) -> None:
+    """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
+    for gap in plan.gaps:
+        raise Unreachable(gap.target, Why(gap.why), gap.detail)
+
+
+def _is_the_time_itself_unforeseen(
+    broken: Iterable[Finding], book: Ledger, estate: Estate, now: datetime
+) -> bool:
+    """Whether the fuse stopped a target and the last entry is older than any forecast reaches: then the
+    clock may be what surprises, though servers share it. Nothing is done, and the time not written down."""
+    last_entry = book.last_minute()
+    is_beyond = last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
+    return is_beyond and any(finding.cause is Cause.UNFORESEEN for finding in broken)
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -229,6 +264,24 @@ def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]
     return {target.target: target.ahead for target in second.targets if target.target in approved}
 
 
+def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:
+    """After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to,
+    and not what arrived beside it. The look of an erasure counts nothing."""
+    if estate.correspondents:
+        return {}
+    standings = standings_of(estate, book)
+    return {name: min(count, standings[name].foreseen) for name, count in forecasts.items()}
+
+
+def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
+    """Every mark that could have been made of one person's mail: by none of them may it be looked up that
+    this person ever wrote (P9). Forgotten before the deed: a crash after it would leave nobody to ask."""
+    items = [item for each in approved.values() for part in each.parts for item in part.items]
+    marks = {estate.marker.address(each) for each in estate.correspondents}
+    marks |= {item.marks.message for item in items if item.marks.message is not None}
+    return marks | {item_mark(estate.marker, item) for item in items}
+
+
 def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
     """What the house chain keeps of a sweep: by target, outcomes and findings."""
     counts: dict[str, dict[str, int]] = {}
@@ -257,9 +310,10 @@ def _log_outcomes(outcomes: Sequence[Outcome]) -> None:
                 pass
 
 
-def house_seal(seals: Sequence[Seal]) -> Seal:
-    """The seal of the house chain, whose entry names the heads of all others: one witness for the book."""
-    return next(seal for seal in seals if seal.chain == HOUSE)
+def house_seal(seals: Sequence[Seal]) -> str:
+    """The seal of the house chain, whose entry names the heads of all others: one witness for the book.
+    Empty where nothing was entered."""
+    return next((str(seal) for seal in seals if seal.chain == HOUSE), "")
 
 
 def _locked_gap(target: Target) -> Gap:

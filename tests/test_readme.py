@@ -145,7 +145,7 @@ def test_every_configuration_in_the_pages_loads(
 ) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     text = block.replace("/etc/retentiond", str(tmp_path))
-    for place in re.findall(r'(?:file|ca_file) = "([^"]+)"', text):
+    for place in re.findall(r'\b(?:file|ca_file) = "([^"]+)"', text):
         Path(place).touch(mode=0o400)
     path = tmp_path / "retentiond.toml"
     text += "" if "[account." in text else ACCOUNT

@@ -59,12 +59,16 @@ def progress(quiet: bool) -> Iterator[Progress]:
     before = signal.signal(signal.SIGTERM, lambda *_: is_stopped.set())
     try:
         if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            yield Progress(should_stop=is_stopped.is_set)
+            yield Progress(should_stop=is_stopped.is_set, waiting=_waiting)
         else:
             with _bars() as (looked, done):
-                yield Progress(looked, done, is_stopped.is_set)
+                yield Progress(looked, done, is_stopped.is_set, _waiting)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _waiting(target: str) -> None:
+    click.echo(f"waiting for {target}: another sweep or purge is at work there", err=True)
 
 
 @contextmanager

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from retentiond.core.approval import Wish
 from retentiond.core.chain import Break
 from retentiond.errors import (
     AlreadyRunning,
+    ApprovalNeeded,
     ArmingRefused,
     ClockDoubted,
+    CodeRefused,
     ConfigurationRefused,
     Fault,
     InstallFailed,
     LedgerDamaged,
     LedgerMissing,
     MailboxError,
+    NotArmed,
     Paused,
     PermissionsTooOpen,
     PlanRefused,
+    PurgeRefused,
     RetentionError,
     SecretMissing,
     StrayLost,
@@ -36,6 +41,12 @@ _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
     "old": "the plan is older than a day",
     "rules": "the rules have changed since the plan was saved",
+}
+
+_CODES = {
+    "wrong": "three times a wrong code, and it is void now",
+    "late": "the code came too late, and is void now",
+    "unsent": "the code could not be mailed to the Helplines' Manager; see the log, and [alert]",
 }
 
 
@@ -104,6 +115,21 @@ def _sentence(error: RetentionError) -> str:
             return "the daemon runs already on this ledger; see what it does: retentiond status"
         case InstallFailed():
             return _installing(error)
+        case PurgeRefused():
+            return (
+                f"{items(error.found)} would be destroyed, more than the {error.given} agreed to; nothing was"
+                f" done; if that is right: the same command with --destroy {error.found}"
+            )
+        case NotArmed():
+            return (
+                f"{error.target}: {items(error.count)} would be destroyed there, but it is not armed; nothing"
+                f" was done anywhere; look at it first (retentiond audit --only {error.target}), then arm it:"
+                f" retentiond arm {error.target} --destroy N"
+            )
+        case ApprovalNeeded():
+            return _approval(error)
+        case CodeRefused():
+            return f"{_CODES[error.why]}; nothing was done; run the same command again for another code"
         case PlanRefused():
             return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
         case _:
@@ -118,6 +144,20 @@ def _installing(error: InstallFailed) -> str:
     return f"{error.place}: {error.what}{words}; nothing after it was done; see to it, {again}"
 
 
+def _approval(error: ApprovalNeeded) -> str:
+    plan = f"{items(error.number)}, plan {error.digest[:12]}"
+    if error.wish == Wish.ERASURE:
+        return (
+            f"an erasure ({plan}) needs the Helplines' Manager's code, and {error.lacking} is not configured;"
+            " nothing was done; configure it, or [policy] approvers = 1, and the ledger records who did it"
+        )
+    return (
+        f"{error.target}: some of it ({plan}) is younger than its period, and one person alone may not"
+        " destroy that; nothing was done; choose an earlier day, or [policy] approvers = 1, and the ledger"
+        " records who did it"
+    )
+
+
 def _clock(error: ClockDoubted) -> str:
     match error.against:
         case "ledger":
@@ -125,6 +165,8 @@ def _clock(error: ClockDoubted) -> str:
         case "mail":
             days = (error.seconds or 0) // 86400
             what = f"by this machine's clock the newest mail that was seen anywhere is {days} days old"
+        case "kernel":
+            what = "no server tells the time, and this machine's clock is kept right by nobody (NTP)"
         case target:
             what = f"this machine's clock and the server of {target} differ by more than 5 minutes"
     return f"{what}; nothing was touched; set the clock right (timedatectl) and run the same command again"

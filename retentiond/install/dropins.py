@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Final
 
@@ -63,15 +63,20 @@ class Ground:
 
 
 def credential_names(config: Config) -> tuple[str, ...]:
-    """The credentials that a configuration names, each once: the accounts', the relay's, the ledger's."""
-    found = [*config.accounts.values(), *([config.alert] if config.alert else []), config.ledger]
-    references = [getattr(each, field.name) for each in found for field in fields(each)]
-    names = [
-        each.place
-        for each in references
-        if isinstance(each, SecretReference) and each.source is Source.CREDENTIAL
-    ]
+    """The credentials that a configuration names, wherever in it, each once."""
+    names = [each.place for each in _references(config) if each.source is Source.CREDENTIAL]
     return tuple(dict.fromkeys(names))
+
+
+def _references(value: object) -> Iterator[SecretReference]:
+    if isinstance(value, SecretReference):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (found for each in value.values() for found in _references(each))
+    elif isinstance(value, tuple):
+        yield from (found for each in value for found in _references(each))
+    elif is_dataclass(value):
+        yield from (found for each in fields(value) for found in _references(getattr(value, each.name)))
 
 
 def is_key(config: Config, name: str) -> bool:

@@ -18,7 +18,7 @@ from retentiond.cli import run
 from retentiond.config import example, load
 from retentiond.install import contents, receipt
 from retentiond.install.as_service import words
-from retentiond.install.dropins import Ground, letters_text
+from retentiond.install.dropins import Ground, credential_names, letters_text
 from retentiond.install.machine import Machine
 
 PROGRAM = "/opt/retentiond/bin/retentiond"
@@ -295,6 +295,22 @@ def test_a_program_in_a_home_is_refused(image: Image, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sys.prefix", "/root/retentiond/.venv")
     assert run(["install", "--systemd", "--root", str(image.root), "--yes"]) == 2
     assert not image.files()
+
+
+def test_a_credential_is_found_wherever_the_configuration_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "retentiond.toml"
+    alert = """
+[alert]
+host = "relay.charity.example"
+sender = "it@charity.example"
+to = ["it@charity.example"]
+user = "it"
+secret = { credential = "relay" }
+channels = [{ credential = "telephone" }]
+"""
+    path.write_text(CONFIGURATION + alert)
+    path.chmod(0o600)
+    assert set(credential_names(load(path))) == {"ledger-key", "imap-main", "relay", "telephone"}
 
 
 # ── one command as the service ───────────────────────────────────────────────────────────────────
