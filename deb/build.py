@@ -88,7 +88,7 @@ def make_home(work: Path, stage: Path) -> None:
     [wheel] = (work / "wheels").glob("retentiond-*.whl")
     run(PYTHON, "-m", "venv", "--without-pip", str(home))
     install = [*pip, "--python", str(home / "bin/python3"), "install", "--no-compile"]
-    run(*install, "--only-binary", ":all:", "-c", str(ROOT / "constraints.txt"), str(wheel))
+    run(*install, "--only-binary", ":all:", "-c", str(ROOT / "constraints.txt"), f"{wheel}[apprise]")
     for path in (home / "bin").iterdir():  # activation scripts and other libraries' commands
         if path.name not in ("python", "python3", "retentiond"):
             path.unlink()
