@@ -23,6 +23,7 @@ from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
+from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
 from retentiond.mailbox.base import Question
 from retentiond.survey import is_believed, item_mark, survey, undated
@@ -42,11 +43,13 @@ Reviewed = Mapping[Place, frozenset[Key]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items)."""
+    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items), and
+    `waiting` of locks that others have."""
 
     looked: Callable[[str], None] = lambda target: None
     done: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
+    waiting: Waiting = IN_SILENCE
 
 
 NOBODY_HEARS = Progress()

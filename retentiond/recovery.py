@@ -21,7 +21,7 @@ from retentiond.core.model import (
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import MailboxError, StrayLost, Unreachable, Why
 from retentiond.execute import Hands, Keeping, settle
-from retentiond.locks import held
+from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.logs import get_logger
 from retentiond.targets import Estate, Target
 
@@ -33,11 +33,16 @@ _log = get_logger()
 
 @contextmanager
 def locked(
-    estate: Estate, book: Ledger, locks: Path, only: str | None, wait_seconds: float
+    estate: Estate,
+    book: Ledger,
+    locks: Path,
+    only: str | None,
+    wait_seconds: float,
+    waiting: Waiting = IN_SILENCE,
 ) -> Iterator[tuple[tuple[Target, ...], tuple[Target, ...]]]:
     """The targets that are ours for this sweep, and those that another process holds."""
     targets = concerned(estate, only)
-    with held(locks, (target.name for target in targets), wait_seconds) as names:
+    with held(locks, (target.name for target in targets), wait_seconds, waiting) as names:
         free = tuple(target for target in targets if target.name in names)
         yield free, tuple(target for target in targets if target.name not in names)
 
@@ -52,7 +57,7 @@ def recover(
     crew: Crew = ONE_BY_ONE,
 ) -> tuple[Outcome, ...]:
     """Settles what an interrupted sweep left open, and does nothing else. Raises as `sweep` does."""
-    with locked(estate, book, locks, None, 0) as (free, _):
+    with locked(estate, book, locks, None, 0, progress.waiting) as (free, _):
         return settle_open_intents(estate, book, free, now, progress, crew)
 
 

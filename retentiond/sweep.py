@@ -78,6 +78,7 @@ def sweep(
     *,
     only: str | None = None,
     reviewed: Reviewed | None = None,
+    who: str = "",
     wait_seconds: float = 0,
     progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
@@ -85,11 +86,12 @@ def sweep(
     """One pass over all targets, or over `only` one.
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
-    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge). `crew` looks
-    at mailboxes and carries out side by side or not; the report is the same.
+    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge). `who` asked for
+    it by hand, and is entered before the first deed. `crew` looks at mailboxes and carries out side by
+    side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
-    with locked(estate, book, locks, only, wait_seconds) as (free, taken):
+    with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
@@ -100,6 +102,8 @@ def sweep(
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
+        if who:
+            book.record("asked", {"what": "sweep" if reviewed is None else "purge", "who": who}, now)
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
     "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "approve": ("approve", "Agree, as a second person, to what one may not do alone."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "status": ("status", "How the promise stands: last and next round, what is due, held or in the way."),
     "pause": ("pause", "Destroy nothing until a day, for a reason; look all the same."),
@@ -60,7 +61,12 @@ class Commands(click.Group):
             near = difflib.get_close_matches(name, COMMANDS, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No such command: {name!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is None or ctx.resilient_parsing:
+            return found, command, rest
+        from retentiond.cli.through import relayed
+
+        return found, relayed(name, command), rest
 
 
 def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
@@ -132,6 +138,11 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     os.umask(0o077)
+    return coded(arguments)
+
+
+def coded(arguments: list[str] | None) -> int:
+    """Runs a command; whatever comes of it ends in an exit code, and sentences."""
     try:
         return int(cli.main(arguments, prog_name="retentiond", standalone_mode=False) or Exit.DONE)
     except RetentionError as error:

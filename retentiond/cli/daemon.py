@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retentiond.cli.session import Session, session
+from retentiond.cli.caller import heard_by_callers
+from retentiond.cli.session import Session, log_to, session
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
     Stays in the foreground. SIGTERM ends it after the batch in hand. A changed configuration needs a
     restart: SIGHUP is refused. What it does and found: retentiond status.
     """
+    from retentiond.cli.served import control_of
     from retentiond.daemon import Daemon
 
     current = session(ctx)
-    daemon = Daemon(_service(current, is_audit_only=audit_only), current.config.schedule)
-    code = daemon.once() if once else daemon.run()
+    log_to(ctx, current, sys.stderr)
+    control = None if once else control_of(current.config, looks_only=audit_only)
+    daemon = Daemon(_service(current, is_audit_only=audit_only), current.config.schedule, control=control)
+    with heard_by_callers():
+        code = daemon.once() if once else daemon.run()
     if daemon.is_at_work:
         _leave(code)
     return code

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from retentiond import pause as pauses
 from retentiond.audit import standings_of
+from retentiond.cli.caller import Paper, read_paper
 from retentiond.cli.screen import progress
-from retentiond.cli.session import now, session
+from retentiond.cli.session import now, session, who
 from retentiond.cli.sweep import show
 from retentiond.errors import PlanRefused
 from retentiond.saved_plan import load
@@ -17,7 +16,7 @@ from retentiond.sweep import sweep
 
 
 @click.command(epilog="Example: retentiond audit --save plan.json && retentiond purge plan.json")
-@click.argument("plan", type=click.Path(exists=True, dir_okay=False), metavar="PLAN")
+@click.argument("plan", type=Paper(exists=True, dir_okay=False), metavar="PLAN")
 @click.option(
     "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
 )
@@ -31,12 +30,19 @@ def command(ctx: click.Context, plan: str, wait_seconds: float, as_document: boo
     """
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
-    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet, "purge") as seen:
         moment = now()
         reviewed = load(_read(plan), standings_of(estate, book), book.plan_key, moment)
         locks = current.config.ledger.directory
         report = sweep(
-            estate, book, locks, moment, reviewed=reviewed, wait_seconds=wait_seconds, progress=seen
+            estate,
+            book,
+            locks,
+            moment,
+            reviewed=reviewed,
+            who=who(),
+            wait_seconds=wait_seconds,
+            progress=seen,
         )
     show(current, report, as_document=as_document)
     return report.exit_code
@@ -44,6 +50,6 @@ def command(ctx: click.Context, plan: str, wait_seconds: float, as_document: boo
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_paper(path)
     except (OSError, UnicodeDecodeError):
         raise PlanRefused("altered") from None

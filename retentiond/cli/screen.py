@@ -8,15 +8,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
 from retentiond.audit import Progress
+from retentiond.cli.caller import caller
 from retentiond.core.findings import Finding
 from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
+from retentiond.locks import Holder, Waiting
 from retentiond.report.tables import outcome_rows, rows
-from retentiond.report.words import DEEDS, finding_sentence
+from retentiond.report.words import DEEDS, HOLDERS, finding_sentence
 
 
 def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> None:
@@ -53,8 +56,40 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
-    """Bars on a terminal, nothing elsewhere (a journal has the log). SIGTERM ends after the batch in hand."""
+def progress(quiet: bool, what: str = "sweep") -> Iterator[Progress]:
+    """Bars on a terminal, nothing elsewhere (a journal has the log). SIGTERM ends after the batch in hand.
+
+    `what` is done under the mailboxes' locks; that one is waited for is told at once, and for whom.
+    """
+    who = caller()
+    if who is not None:
+        seen = who.progress
+        waiting = Waiting(what, who.request.peer.uid, is_over=seen.should_stop)
+        yield replace(seen, waiting=waiting if quiet else _told(waiting))
+        return
+    with _own_progress(quiet) as seen:
+        waiting = Waiting(what, is_over=seen.should_stop)
+        yield replace(seen, waiting=waiting if quiet else _told(waiting))
+
+
+def _told(waiting: Waiting) -> Waiting:
+    return replace(waiting, begins=_say_waits, ends=_say_waited)
+
+
+def _say_waits(name: str, holder: Holder | None) -> None:
+    if holder is None:
+        click.echo(f"{name}: somebody else has it; waiting", err=True)
+    else:
+        whose = f"{HOLDERS.get(holder.what, 'another command')} (process {holder.pid}, user id {holder.uid})"
+        click.echo(f"{name}: {whose} has it; waiting", err=True)
+
+
+def _say_waited(name: str, seconds: float, is_had: bool) -> None:
+    click.echo(f"{name}: {'had' if is_had else 'not had'} after {seconds:.1f} seconds", err=True)
+
+
+@contextmanager
+def _own_progress(quiet: bool) -> Iterator[Progress]:
     is_stopped = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: is_stopped.set())
     try:
@@ -102,9 +137,11 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[i
     from rich.console import Console
     from rich.table import Table
 
+    who = caller()
+
     table = Table(box=box.SIMPLE_HEAD)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i in numbers else "left")
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
+    Console(width=who.request.columns or None if who is not None else None).print(table)

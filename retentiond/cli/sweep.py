@@ -6,7 +6,7 @@ import click
 
 from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, witness
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, who, witness
 from retentiond.core.model import Result
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
@@ -36,13 +36,14 @@ def command(
         return int(ctx.invoke(audit_command, only=only, as_document=as_document))
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
-    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet, "sweep") as seen:
         report = sweep(
             estate,
             book,
             current.config.ledger.directory,
             now(),
             only=only,
+            who=who(),
             wait_seconds=wait_seconds,
             progress=seen,
         )

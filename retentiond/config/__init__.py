@@ -7,12 +7,14 @@ configuration is loaded, not when this package is.
 from retentiond.config.load import DEFAULT_PATH, VARIABLE, find, json_schema, load
 from retentiond.config.secrets import read_secret, read_secret_bytes, too_open
 from retentiond.config.settings import (
+    PLACE,
     Access,
     Account,
     AdvisorSettings,
     AlertSettings,
     Auth,
     Config,
+    ControlSettings,
     Elsewhere,
     ExchangeAccount,
     HelplineSettings,
@@ -32,6 +34,7 @@ from retentiond.config.show import example, shown
 
 __all__ = [
     "DEFAULT_PATH",
+    "PLACE",
     "VARIABLE",
     "Access",
     "Account",
@@ -39,6 +42,7 @@ __all__ = [
     "AlertSettings",
     "Auth",
     "Config",
+    "ControlSettings",
     "Elsewhere",
     "ExchangeAccount",
     "HelplineSettings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from retentiond import condition, logs
 from retentiond.condition import Condition
+from tests.daemon import everybody
 from tests.daemon.listener import Listener, listening
 from tests.servers.canary import assert_no_canary
 
@@ -49,20 +50,38 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., object]:
-    """`with start(config, "--once") as service`: at the end it is killed, and its log searched."""
+    """`with start(config, "--once") as service`: at the end it is killed, and its log searched.
+
+    `program` is run instead of the command line; `user` is the uid that it runs as, in `groups`.
+    """
     number = 0
 
     @contextmanager
-    def run(config: Path, *words: str, **environment: str) -> Iterator[Running]:
+    def run(
+        config: Path,
+        *words: str,
+        program: str = "retentiond",
+        user: int | None = None,
+        groups: Sequence[int] = (),
+        **environment: str,
+    ) -> Iterator[Running]:
         nonlocal number
         number += 1
-        journal, address = tmp_path / f"journal-{number}", tmp_path / f"notify-{number}"
-        command = [sys.executable, "-m", "retentiond", "--config", str(config), "daemon", *words]
+        journal = tmp_path / f"journal-{number}"
+        # Another user could not reach a socket in this folder.
+        address = (
+            tmp_path / f"notify-{number}" if user is None else f"@{tmp_path.name}-{number}-{os.getpid()}"
+        )
+        python, found = everybody.python() if user is not None else (sys.executable, {})
+        command = [python, "-m", program, "--config", str(config), "daemon", *words]
+        rights = {} if user is None else {"user": user, "group": user, "extra_groups": list(groups)}
         with ExitStack() as stack:
             listener = stack.enter_context(listening(address))
             file = stack.enter_context(journal.open("w"))
-            variables = os.environ | {"NOTIFY_SOCKET": str(address)} | environment
-            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=file, stderr=file, text=True)
+            variables = os.environ | {"NOTIFY_SOCKET": str(address)} | found | environment
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=variables, stdout=file, stderr=file, text=True, **rights
+            )
             try:
                 yield Running(process, listener, journal)
             finally:

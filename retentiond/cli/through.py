@@ -1,0 +1,192 @@
+"""A command that the service carries out, where it runs: this process only relays what is said and asked.
+
+Of this person's files it opens those alone that they named themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from retentiond.audit import Progress
+from retentiond.cli.caller import caller, read_paper, write_paper
+from retentiond.cli.screen import progress
+from retentiond.cli.session import loaded
+from retentiond.cli.verbs import VERBS
+from retentiond.config import PLACE, find
+from retentiond.errors import ConfigurationRefused, ControlRefused, PermissionsTooOpen
+from retentiond.report.words import HOLDERS
+from retentiond.talk import LARGE, VERSION, Gone, Nonsense, Talk
+
+#: For where the socket is, to those who may not read the configuration.
+VARIABLE: Final = "RETENTIOND_SOCKET"
+#: For how long a service is given to say who it is, in seconds.
+_HELLO: Final = 5.0
+
+
+def relayed(name: str, command: click.Command) -> click.Command:
+    """The command, asked of the service where that runs and serves it, else carried out here."""
+    if name not in VERBS or caller() is not None:
+        return command
+
+    @click.pass_context
+    def relay(ctx: click.Context, words: tuple[str, ...]) -> Any:
+        with command.make_context(name, list(words), parent=ctx.parent) as own:
+            talk = _service(ctx)
+            if talk is None:
+                return command.invoke(own)
+            with_quiet = bool(ctx.find_root().obj["quiet"])
+            return _ask(talk, name, words, quiet=with_quiet)
+
+    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+    return click.Command(
+        name, callback=relay, params=[words], add_help_option=False, context_settings=settings
+    )
+
+
+# ── is there a service? ──────────────────────────────────────────────────────────────────────────
+
+
+def _service(ctx: click.Context) -> Talk | None:
+    """A connection to the service of this configuration, or None. Raises ControlRefused and what the
+    configuration raises; one that this user may not read is the service's own affair."""
+    config = _config(ctx)
+    place = config.control.asked_at if config else Path(os.environ.get(VARIABLE, PLACE))
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection.settimeout(_HELLO)
+        connection.connect(str(place))
+    except PermissionError:
+        connection.close()
+        if config is None:
+            raise ControlRefused("stranger") from None
+        return None
+    except OSError:
+        connection.close()
+        return None
+    talk = Talk(connection)
+    if _is_ours(talk, None if config is None else str(config.path.resolve())):
+        return talk
+    talk.close()
+    return None
+
+
+def _is_ours(talk: Talk, path: str | None) -> bool:
+    """Whether it is the service of this configuration. Raises ControlRefused where it will not serve us."""
+    try:
+        hello = talk.hear(_HELLO)
+    except (Gone, Nonsense):
+        return False
+    if "refused" in hello:
+        raise ControlRefused(str(hello["refused"]))
+    return hello.get("version") == VERSION and path in (None, hello.get("config"))
+
+
+def _config(ctx: click.Context) -> Any:
+    """The configuration, or None where this user may not read it."""
+    try:
+        return loaded(ctx)
+    except (ConfigurationRefused, PermissionsTooOpen):
+        path = find(ctx.find_root().obj["config"])
+        if _is_closed(path):
+            return None
+        raise
+
+
+def _is_closed(path: Path) -> bool:
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+# ── what is asked, and what comes back ───────────────────────────────────────────────────────────
+
+
+def _ask(talk: Talk, name: str, words: Sequence[str], *, quiet: bool) -> int:
+    behind = os.environ.get("SUDO_UID", "")
+    streams = {"in": sys.stdin, "out": sys.stdout, "err": sys.stderr}
+    try:
+        talk.say(
+            version=VERSION,
+            verb=name,
+            words=list(words),
+            sudo_uid=int(behind) if behind.isdecimal() else None,
+            terminals=[key for key, stream in streams.items() if stream is not None and stream.isatty()],
+            columns=_columns(),
+            quiet=quiet,
+        )
+        with progress(quiet) as seen:
+            while "end" not in (told := talk.hear(largest=LARGE)):
+                _take(talk, told, words, seen)
+        return int(told["end"])
+    except (Gone, Nonsense):
+        raise ControlRefused("away") from None
+    except KeyboardInterrupt:
+        click.echo("retentiond: the service finishes what it has begun; see: retentiond status", err=True)
+        raise
+
+
+def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress) -> None:
+    """One thing that the service says or asks."""
+    match told:
+        case {"out": str(text)}:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        case {"err": str(text)}:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        case {"looked": str(target)}:
+            seen.looked(target)
+        case {"done": str(target), "count": int(count)}:
+            seen.done(target, count)
+        case {"waits": {"what": str(what), "uid": int(uid)}}:
+            whose = f"{HOLDERS.get(what, 'another request')} of user id {uid}"
+            click.echo(f"the service is busy with {whose}; this begins when that has ended", err=True)
+        case {"ask": "line"}:
+            talk.say(answer=sys.stdin.readline() if sys.stdin is not None else "")
+        case {"read": str(path)} if _was_named(path, words):
+            talk.say(answer=_read(path))
+        case {"write": str(path), "text": str(text)} if _was_named(path, words):
+            talk.say(answer=_written(path, text))
+        case {"refused": str(why)}:
+            raise ControlRefused(why)
+        case _:
+            raise Nonsense
+
+
+def _was_named(path: str, words: Sequence[str]) -> bool:
+    return any(path in (word, word.partition("=")[2]) for word in words)
+
+
+def _read(path: str) -> str | None:
+    """None (no answer) for what cannot be read as text."""
+    try:
+        return read_paper(path)
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _written(path: str, text: str) -> str | None:
+    try:
+        write_paper(path, text)
+    except OSError:
+        return None
+    return "written"
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout is not None else 0
+    except (OSError, ValueError):
+        return 0
