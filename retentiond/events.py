@@ -53,7 +53,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "round.stopped": "A round was asked to stop; its batch is finished, and the next round goes on.",
     "round.failed": "A round came to no end; `error` says why, and the next round tries again.",
     "control.opened": "The control socket is open: people of its group can ask the service.",
-    "control.unshared": "The socket's group is not there or not ours to give: only root and our user may ask.",
+    "control.unshared": "The socket's group is not there or not ours to give: only root and we may ask.",
     "control.failed": "The control socket could not be made; the service sweeps without it.",
     "control.refused": "Somebody at the control socket was refused; `why` says it, `uid` and `pid` who.",
     "request.started": "Somebody asked for `verb` through the control socket; `uid` and `pid` say who.",

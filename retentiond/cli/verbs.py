@@ -1,4 +1,4 @@
-"""The commands that the running service carries out for whoever asks: a line here is all that one more needs."""
+"""The commands that the running service carries out for whoever asks: one more needs one more line here."""
 
 from __future__ import annotations
 
