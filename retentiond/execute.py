@@ -188,7 +188,7 @@ def _refile_all(source: Mailbox, home_name: str, strays: Sequence[Stray], hands:
 
 def _refile(source: Mailbox, home_name: str, strays: Sequence[Stray], hands: Hands) -> Iterator[Outcome]:
     with hands.homes.get(home_name, nullcontext()), hands.open(home_name) as home:
-        for batch in batches(strays):
+        for batch in batches(strays, source.sameness.between(home.sameness)):
             if hands.should_stop():
                 return
             yield from bring_home(source, home, batch, hands.cutoffs[home_name], _Diary(hands, home_name))
@@ -238,6 +238,7 @@ def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[O
             outcome = Outcome(intent.place, Result.CHANGED, intent.keys, why="new-version")
             return _enter(intent, (outcome,), hands, is_recovered=True)
         standing = mailbox.stand(place, intent.keys)
+        sameness = mailbox.sameness
         if standing.marked_deleted:
             mailbox.unmark(place, standing.marked_deleted)
     present = set(standing.present)
@@ -245,7 +246,7 @@ def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[O
     if intent.phase is Phase.REMOVING and gone and intent.home and not _may_be_due(intent, hands):
         with hands.open(intent.home) as home:
             try:
-                check_not_lost(intent, frozenset(gone), home, hands.marker)
+                check_not_lost(intent, frozenset(gone), home, sameness.between(home.sameness), hands.marker)
             except StrayLost as lost:
                 if lost.count != accepts_loss_of:
                     raise

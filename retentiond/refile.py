@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
@@ -34,8 +34,10 @@ from retentiond.mailbox.base import (
     Mailbox,
     Marker,
     Message,
+    Sameness,
 )
 from retentiond.mailbox.headers import likeness_of
+from retentiond.mailbox.likeness import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,16 @@ class Diary(Protocol):
     def enter(self, intent: Intent, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]: ...
 
 
-def batches(strays: Iterable[Stray]) -> Iterator[list[Stray]]:
+def batches(strays: Iterable[Stray], by: Sameness) -> Iterator[list[Stray]]:
     """Strays in batches of bounded number and weight; those alike are never split."""
     groups: dict[tuple[bytes, int], list[Stray]] = {}
     for stray in strays:
-        groups.setdefault((stray.item.marks.message or b"", stray.item.size), []).append(stray)
+        size = stray.item.size if by is Sameness.BYTES else 0
+        groups.setdefault((stray.item.marks.message or b"", size), []).append(stray)
     batch: list[Stray] = []
     weight = 0
-    for (_, size), group in groups.items():
-        heavier = size * len(group)
+    for group in groups.values():
+        heavier = sum(stray.item.size for stray in group)
         if batch and (len(batch) + len(group) > CARRY_MESSAGES or weight + heavier > CARRY_BYTES):
             yield batch
             batch, weight = [], 0
@@ -95,11 +98,12 @@ def bring_home(
 
     Raises Unreachable with the intents open where a connection broke: look again next time.
     """
-    found, gone = _fetched(source, batch, diary.marker)
+    by = source.sameness.between(home.sameness)
+    found, gone = _fetched(source, batch, by, diary.marker)
     sent = home.place(Role.SENT)
     intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
     try:
-        short = _see_them_stand(source, home, sent, found, cutoff)
+        short = _see_them_stand(source, home, sent, found, by, cutoff)
     except Unreachable:
         raise
     except MailboxError as error:
@@ -112,7 +116,7 @@ def bring_home(
 
 
 def _fetched(
-    source: Mailbox, batch: Sequence[Stray], marker: Marker
+    source: Mailbox, batch: Sequence[Stray], by: Sameness, marker: Marker
 ) -> tuple[list[_Found], frozenset[tuple[Place, Key]]]:
     """The strays' content, and those that are gone by now."""
     by_place: dict[Place, dict[Key, Stray]] = {}
@@ -120,7 +124,11 @@ def _fetched(
         by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray
     found = [
         _Found(
-            place, message, strays[message.key].is_held, likeness_of(message.content, marker), message.digest
+            place,
+            message,
+            strays[message.key].is_held,
+            likeness_of(message.content, marker),
+            digest(message.content, by),
         )
         for place, strays in by_place.items()
         for message in source.fetch(place, tuple(strays), [each.item.size for each in strays.values()])
@@ -156,18 +164,18 @@ def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
 
 
 def _see_them_stand(
-    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], cutoff: datetime
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
 ) -> frozenset[bytes]:
     """Sees to it that home holds what is needed; gives the digests of which it still does not."""
     needed = Counter(each.digest for each in found)
     needed_held = Counter(each.digest for each in found if each.is_held)
-    copies = _staying(home, sent, found, cutoff)
+    copies = _staying(home, sent, found, by, cutoff)
     missing = _missing(found, copies, needed)
     if missing:
         _carry(source, home, sent, missing)
-        copies = _staying(home, sent, found, cutoff)
+        copies = _staying(home, sent, found, by, cutoff)
     if needed_held:
-        copies = _hold_as_needed(home, sent, found, copies, needed_held, cutoff)
+        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, cutoff)
     standing = Counter(copy.digest for copy in copies)
     held = Counter(copy.digest for copy in copies if copy.is_held)
     return frozenset(
@@ -175,12 +183,14 @@ def _see_them_stand(
     )
 
 
-def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], cutoff: datetime) -> list[Copy]:
+def _staying(
+    home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
+) -> list[Copy]:
     """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
     digests = {each.digest for each in found}
     return [
         copy
-        for copy in home.copies(sent, [each.likeness for each in found])
+        for copy in home.copies(sent, [each.likeness for each in found], by)
         if copy.digest in digests and not copy.is_marked_deleted and (copy.is_held or copy.received >= cutoff)
     ]
 
@@ -202,7 +212,7 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
     for each in missing:
         by_place.setdefault(each.place, []).append(each.message.key)
     uncopied = {place for place, keys in by_place.items() if not source.copy(place, keys, home, sent)}
-    messages = [each.message for each in missing if each.place in uncopied]
+    messages = [_as_at(home, source, each.message) for each in missing if each.place in uncopied]
     load: list[Message] = []
     weight = 0
     for message in messages:
@@ -215,12 +225,22 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
         home.add(sent, load)
 
 
+def _as_at(home: Mailbox, source: Mailbox, message: Message) -> Message:
+    """The message as it is stored at home: held by the sign of that server, not of this one (P6)."""
+    sign = source.hold_sign.casefold()
+    held = {flag for flag in message.flags if flag.casefold() == sign}
+    if not held or sign == home.hold_sign.casefold():
+        return message
+    return replace(message, flags=message.flags - held | {home.hold_sign})
+
+
 def _hold_as_needed(
     home: Mailbox,
     sent: Place,
     found: Sequence[_Found],
     copies: list[Copy],
     needed: Counter[bytes],
+    by: Sameness,
     cutoff: datetime,
 ) -> list[Copy]:
     """A stray that was held after its copy went home: the copy is held too, not doubled (P6)."""
@@ -233,7 +253,7 @@ def _hold_as_needed(
     if not late:
         return copies
     home.hold(sent, late)
-    return _staying(home, sent, found, cutoff)
+    return _staying(home, sent, found, by, cutoff)
 
 
 def _remove(
@@ -275,12 +295,12 @@ def _remove(
     yield from diary.enter(intent, outcomes)
 
 
-def check_not_lost(intent: Intent, gone: frozenset[Key], home: Mailbox, marker: Marker) -> None:
+def check_not_lost(intent: Intent, gone: frozenset[Key], home: Mailbox, by: Sameness, marker: Marker) -> None:
     """After a crash: what was being removed and is gone must stand at home. Raises StrayLost."""
     missing = [stray for stray in intent.strays if stray.key in gone]
     needed = Counter(stray.content for stray in missing)
     likenesses = [Likeness(stray.message, stray.size) for stray in missing]
-    copies = home.copies(home.place(Role.SENT), likenesses)
+    copies = home.copies(home.place(Role.SENT), likenesses, by)
     standing = Counter(marker.mark("content", copy.digest) for copy in copies)
     lost = needed - standing
     if lost:

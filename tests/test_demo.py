@@ -55,7 +55,7 @@ def test_the_numbers_that_are_agreed_to_are_those_that_the_audit_named() -> None
 
 def test_what_was_looked_at_twice_has_nothing_left_to_do() -> None:
     said = first_minute().flowing
-    # How many letters lie before the cutoff differs by the day of the year; a sweep does what its audit named.
+    # How many letters lie before the cutoff differs by the day; a sweep does what its audit named.
     due, astray = map(int, re.findall(r"Due: (\d+)\. Astray: (\d+)\.", said)[0])
     assert due > 600
     assert astray == 35

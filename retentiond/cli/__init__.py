@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("approve", "Agree, as a second person, to what one may not do alone."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "status": ("status", "How the promise stands: last and next round, what is due, held or in the way."),
+    "report": ("report", "A month that is over, for the Helplines' Manager: is the promise kept?"),
+    "policy": ("policy", "The public statement, made from the configuration in force."),
     "pause": ("pause", "Destroy nothing until a day, for a reason; look all the same."),
     "resume": ("resume", "End a pause."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),

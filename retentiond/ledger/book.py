@@ -18,7 +18,7 @@ from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value
 from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
-from retentiond.ledger.export import export, newest_entries
+from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found
 from retentiond.ledger.keys import Keys
 from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, check_places
@@ -230,6 +230,11 @@ class Ledger:
         """The lines of an export (docs/auditor.md), without line feeds: one consistent view of the book."""
         with schema.reading(self._engine) as connection:
             yield from export(connection, self._keys)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry of every chain, chain by chain, in order: one consistent view of the book."""
+        with schema.reading(self._engine) as connection:
+            yield from all_entries(connection)
 
     def show(self, chain: str | None = None, last: int = 20) -> Iterator[Entry]:
         """The newest entries of one chain, or of all together, oldest first."""

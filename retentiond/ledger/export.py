@@ -39,6 +39,14 @@ def export(connection: Connection, keys: Keys) -> Iterator[str]:
         yield _line({"note": note})
 
 
+def all_entries(connection: Connection) -> Iterator[Entry]:
+    """Every entry, chain by chain, in order; a few at a time in memory."""
+    column = schema.entry.c
+    query = select(column.chain, column.seq, column.body, column.hash).order_by(column.chain, column.seq)
+    for name, seq, text, digest in connection.execute(query.execution_options(yield_per=ROWS)):
+        yield read_entry(name, seq, text, digest)
+
+
 def newest_entries(connection: Connection, chain: str | None, last: int) -> list[Entry]:
     """The newest entries of one chain, or of all of them together, oldest first."""
     column = schema.entry.c

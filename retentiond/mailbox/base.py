@@ -7,12 +7,12 @@ foreign errors are translated inside the backend, inside generators too. One con
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
@@ -150,6 +150,18 @@ class Abilities:
     notes: tuple[str, ...] = ()
 
 
+class Sameness(StrEnum):
+    """By what two messages are the same: their bytes, or what survives of them (`mailbox/likeness.py`)
+    on a server that keeps properties and writes each message anew when it is asked for it."""
+
+    BYTES = "bytes"
+    PARTS = "parts"
+
+    def between(self, other: Sameness) -> Sameness:
+        """By what messages are compared that lie in two mailboxes: bytes only where both keep them."""
+        return self if self is other else Sameness.PARTS
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
     """A whole message on its way between mailboxes. It has no repr: it must not be logged (P7).
@@ -161,14 +173,6 @@ class Message:
     content: bytes
     received: datetime
     flags: frozenset[str]
-    #: By what it is the same message as another, where that is not its bytes: a server that writes each
-    #: message anew (Exchange) is compared by decoded parts and the headers that survive.
-    likeness: bytes | None = None
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the bytes, unless the backend says by what else it compares."""
-        return hashlib.sha256(self.content).digest() if self.likeness is None else self.likeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,16 @@ class Mailbox(Protocol):
 
     @property
     def kind(self) -> Kind: ...
+
+    @property
+    def sameness(self) -> Sameness:
+        """By what a message that is stored here can be known again."""
+        ...
+
+    @property
+    def hold_sign(self) -> str:
+        """The flag by which an item is held here: a keyword, or a category."""
+        ...
 
     def __enter__(self) -> Self:
         """Connects. Raises Unreachable (network, TLS, password) or Unsupported (is-exchange)."""
@@ -272,15 +286,17 @@ class Mailbox(Protocol):
         """
         ...
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         """Every message in `place` that is like one in `of` (a possible twin), each read whole and
-        given by the digest of its content. The caller compares digests: like is not the same."""
+        given by the digest of its content (`likeness.digest`). The caller compares digests: like is not
+        the same. By PARTS the sizes do not count."""
         ...
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         """Stores all of them or none, received date and flags included; returns only after the
-        copies can be seen with both. At most CARRY_MESSAGES and CARRY_BYTES in one call, or a single
-        message. Refused(over-quota) where they do not fit."""
+        copies can be seen with both. A flag that this kind of server cannot hold as it is written is
+        stored in the nearest form that it can. At most CARRY_MESSAGES and CARRY_BYTES in one call, or
+        a single message. Refused(over-quota) where they do not fit."""
         ...
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:

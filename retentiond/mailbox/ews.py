@@ -20,6 +20,7 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Secret,
     Standing,
@@ -59,6 +60,14 @@ class EwsMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.PARTS
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         """Signs in, by asking for the folders: a wrong password or a closed door is found out here."""
@@ -124,7 +133,7 @@ class EwsMailbox:
     ) -> Iterator[Message]:
         return ews_carry.fetch(self._session, place, keys)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return ews_carry.copies(self._session, place, of)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:

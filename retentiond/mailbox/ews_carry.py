@@ -17,7 +17,6 @@ from email.utils import parsedate_to_datetime
 from retentiond.core.model import Key, Place
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
-from retentiond.mailbox.ews_content import likeness
 from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session, only
 from retentiond.mailbox.ews_words import (
@@ -43,6 +42,7 @@ from retentiond.mailbox.ews_words import (
     text,
 )
 from retentiond.mailbox.headers import fields_of
+from retentiond.mailbox.likeness import likeness
 
 _READ, _UNSENT = 0x1, 0x8
 _FLAGGED, _REPLIED = 2, 102
@@ -58,8 +58,8 @@ _PARCEL = 12 * 1024 * 1024
 
 
 def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
-    """The verb of the port: the message as MIME, known again by what survives of it. One that changed
-    since it was seen comes under its old key, and its destruction will be refused."""
+    """The verb of the port: the message as MIME. One that changed since it was seen comes under its old
+    key, and its destruction will be refused."""
     session.at(place)
     for key, row in session.items(keys, _STATE, mime=True, chunk=_WHOLE):
         if isinstance(row, str):
@@ -67,8 +67,7 @@ def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Messa
                 continue
             raise session.line.error(row, place.folder)
         if row.received is not None:
-            content = _mime(session, row)
-            yield Message(key, content, row.received, _flags(row), likeness(content))
+            yield Message(key, _mime(session, row), row.received, _flags(row))
 
 
 def copies(session: Session, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:

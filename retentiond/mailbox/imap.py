@@ -20,6 +20,7 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Secret,
     Standing,
@@ -49,6 +50,14 @@ class ImapMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.BYTES
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         user = self._account.login_name(self._mailbox)
@@ -116,8 +125,8 @@ class ImapMailbox:
     ) -> Iterator[Message]:
         return imap_carry.fetch(self._session, place, keys, sizes)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
-        return imap_carry.copies(self._session, place, of, self._indexes)
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        return imap_carry.copies(self._session, place, of, by, self._indexes)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         imap_carry.add(self._session, place, messages)

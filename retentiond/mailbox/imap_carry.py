@@ -6,19 +6,20 @@ What was added is believed when a fresh FETCH shows it with its date and its fla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 
 from retentiond.core.model import Key, Mark, Place, Role
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Message
+from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Message, Sameness
 from retentiond.mailbox.headers import fields_of, likeness_of
 from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_session import Session, numbers
 from retentiond.mailbox.imap_stream import LONGEST_LITERAL
+from retentiond.mailbox.likeness import digest
 
 #: Flags that stay behind: one is a deed of somebody's, the other the server's own (decisions: strays).
 _LEFT_BEHIND = frozenset(("\\deleted", "\\recent"))
@@ -28,6 +29,7 @@ _INDEXED_AT_ONCE = 5_000
 _SIZES_AT_ONCE = 5_000
 _LONGEST_HINT = 500
 
+_NO_ATOM = re.compile(r'[^\x21-\x7e]|[(){%*"\\\]]')
 _DELETED, _SEEN_WHOLE = "\\deleted", (b"INTERNALDATE", b"FLAGS", b"BODY")
 
 
@@ -54,8 +56,13 @@ def fetch(
 
 
 def carried(flags: Iterable[str]) -> frozenset[str]:
-    """The flags that go with a message."""
-    return frozenset(flag for flag in flags if flag.lower() not in _LEFT_BEHIND)
+    """The flags that go with a message. A category of another kind of server becomes a keyword: what an
+    atom may not hold becomes an underscore (RFC 9051, 9: flag-keyword)."""
+    return frozenset(
+        flag if flag.startswith("\\") else _NO_ATOM.sub("_", flag)
+        for flag in flags
+        if flag.lower() not in _LEFT_BEHIND
+    )
 
 
 def _whole(session: Session, place: Place, weights: Iterable[tuple[int, int]]) -> Iterator[Row]:
@@ -102,26 +109,34 @@ def _portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 def copies(
-    session: Session, place: Place, of: Sequence[Likeness], indexes: dict[Place, Index]
+    session: Session, place: Place, of: Sequence[Likeness], by: Sameness, indexes: dict[Place, Index]
 ) -> Iterator[Copy]:
     """The verb of the port. The index of a folder grows with the folder and is never read twice."""
     opened = session.look_again(place)
-    wanted = {(likeness.message, likeness.size) for likeness in of}
+    wanted = {_known_by(likeness.message, likeness.size, by) for likeness in of}
     if len(of) <= _SEARCHED_SINGLY and all(_can_be_searched(likeness.hint) for likeness in of):
         candidates = set(_sizes(session, place, sorted(_searched(session, place, of))))
     else:
         index = indexes.setdefault(place, Index())
         _grow(session, place, index, opened.next_uid)
-        candidates = {(uid, like[1]) for like in wanted for uid in index.found.get(like, ())}
+        candidates = {
+            (uid, size)
+            for (message, size), uids in index.found.items()
+            if _known_by(message, size, by) in wanted
+            for uid in uids
+        }
     keyword = session.scope.hold_keyword.casefold()
     for row in _whole(session, place, candidates):
         like = likeness_of(row.body, session.marker)
-        if (like.message, like.size) in wanted and row.received is not None:
+        if _known_by(like.message, like.size, by) in wanted and row.received is not None:
             flags = {flag.lower() for flag in row.flags}
             is_held = place.role is Role.HOLD or keyword in {flag.casefold() for flag in flags}
-            digest = sha256(row.body).digest()
             there = frozenset(flag for flag in row.flags if flag.lower() != "\\recent")
-            yield Copy(row.uid, digest, row.received, there, is_held, _DELETED in flags)
+            yield Copy(row.uid, digest(row.body, by), row.received, there, is_held, _DELETED in flags)
+
+
+def _known_by(message: Mark, size: int, by: Sameness) -> tuple[Mark, int]:
+    return message, size if by is Sameness.BYTES else 0
 
 
 def _can_be_searched(hint: str) -> bool:

@@ -42,6 +42,7 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Standing,
 )
 from retentiond.mailbox.letters_bins import info_of
@@ -69,6 +70,15 @@ class LettersMailbox:
     @property
     def kind(self) -> Kind:
         return Kind.LETTERS
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.BYTES
+
+    @property
+    def hold_sign(self) -> str:
+        """None: a letter is held by the folder in which it lies."""
+        return ""
 
     def __enter__(self) -> Self:
         self._grounds.open()
@@ -268,7 +278,7 @@ class LettersMailbox:
     ) -> Iterator[Message]:
         self._no_deed()
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         self._no_deed()
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:

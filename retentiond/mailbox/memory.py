@@ -22,6 +22,7 @@ from retentiond.core.model import (
     Key,
     Kind,
     Lot,
+    Mark,
     Marks,
     Outcome,
     Place,
@@ -38,10 +39,12 @@ from retentiond.mailbox.base import (
     Marker,
     Message,
     Question,
+    Sameness,
     Scope,
     Standing,
 )
 from retentiond.mailbox.headers import likeness_of, marks_of
+from retentiond.mailbox.likeness import digest
 
 _DELETED = "\\Deleted"
 
@@ -86,6 +89,7 @@ class MemoryServer:
     destroys_exactly: bool = True
     keeps_copies: bool = False
     clock_offset: timedelta | None = timedelta(0)
+    sameness: Sameness = Sameness.BYTES
 
     def mailbox(self, name: str) -> dict[str, Folder]:
         """The folders of a mailbox; a new one has the usual four."""
@@ -115,6 +119,14 @@ class MemoryMailbox:
     @property
     def kind(self) -> Kind:
         return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return self._server.sameness
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         if self._name in self._server.unreachable:
@@ -256,20 +268,24 @@ class MemoryMailbox:
                 flags = stored.flags - {_DELETED, "\\Recent"}
                 yield Message(key, stored.content, stored.received, flags)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
-        wanted = {(likeness.message, likeness.size) for likeness in of}
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        wanted = {self._alike(likeness, by) for likeness in of}
         name = self.names()[place.folder]
         for uid, stored in list(self._at(place).messages.items()):
             like = likeness_of(stored.content, self._marker)
-            if (like.message, like.size) in wanted and stored.received is not None:
+            if self._alike(like, by) in wanted and stored.received is not None:
                 yield Copy(
                     uid,
-                    Message(uid, stored.content, stored.received, stored.flags).digest,
+                    digest(stored.content, by),
                     stored.received,
                     stored.flags,
                     self._is_held(name, stored),
                     _DELETED in stored.flags,
                 )
+
+    @staticmethod
+    def _alike(like: Likeness, by: Sameness) -> tuple[Mark, int]:
+        return like.message, like.size if by is Sameness.BYTES else 0
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         folder = self._at(place)

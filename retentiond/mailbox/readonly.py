@@ -17,6 +17,7 @@ from retentiond.mailbox.base import (
     Mailbox,
     Message,
     Question,
+    Sameness,
     Standing,
 )
 
@@ -34,6 +35,14 @@ class ReadOnly:
     @property
     def kind(self) -> Kind:
         return self._mailbox.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return self._mailbox.sameness
+
+    @property
+    def hold_sign(self) -> str:
+        return self._mailbox.hold_sign
 
     def __enter__(self) -> Self:
         self._mailbox.__enter__()
@@ -73,8 +82,8 @@ class ReadOnly:
     ) -> Iterator[Message]:
         return self._mailbox.fetch(place, keys, sizes)
 
-    def copies(self, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
-        return self._mailbox.copies(place, of)
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        return self._mailbox.copies(place, of, by)
 
     def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
         return self._mailbox.stand(place, keys)

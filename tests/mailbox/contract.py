@@ -164,7 +164,11 @@ class MailboxContract:
             list(mailbox.look(question(wants_threads=True, wants_days=True)))
             place = mailbox.place(Role.INBOX)
             list(mailbox.fetch(place, [seen.uid for seen in before]))
-            list(mailbox.copies(place, [likeness_of(seen.content, MARKER) for seen in before]))
+            list(
+                mailbox.copies(
+                    place, [likeness_of(seen.content, MARKER) for seen in before], mailbox.sameness
+                )
+            )
             mailbox.stand(place, [seen.uid for seen in before])
             mailbox.clock(NOW)
         with ground.open(Kind.ADVISOR, look_in=("inbox",)) as mailbox:
@@ -469,20 +473,20 @@ class MailboxContract:
         of += [likeness_of(reply(f"other{n}"), MARKER) for n in range(others)]
         with ground.open() as mailbox:
             place = mailbox.place(Role.SENT)
-            found = {copy.key: copy for copy in mailbox.copies(place, of)}
+            found = {copy.key: copy for copy in mailbox.copies(place, of, mailbox.sameness)}
             assert set(found) == {*ids, flagged, without, *alike}
             assert {found[key].digest for key in ids} == {ground.digest(reply("same"))}
             assert all(found[key].digest != found[ids[0]].digest for key in alike)
             assert found[flagged].is_marked_deleted is bool(flags)
             assert (found[flagged].received, found[ids[0]].is_held) == (LONG_AGO, False)
             more = ground.put("sent", reply("same"), LATELY)
-            assert {copy.key for copy in mailbox.copies(place, of)} == {*found, more}
+            assert {copy.key for copy in mailbox.copies(place, of, mailbox.sameness)} == {*found, more}
 
     def test_what_was_added_is_found_as_a_twin_at_once(self, ground: Ground) -> None:
         message = Message(1, reply(1), LATELY, frozenset({"\\Seen"}))
         with ground.open() as mailbox:
             sent: Place = mailbox.place(Role.SENT)
             mailbox.add(sent, [message])
-            [copy] = mailbox.copies(sent, [likeness_of(message.content, MARKER)])
+            [copy] = mailbox.copies(sent, [likeness_of(message.content, MARKER)], mailbox.sameness)
         digest = ground.digest(message.content)
         assert (copy.digest, copy.received, copy.flags) == (digest, LATELY, frozenset({"\\Seen"}))

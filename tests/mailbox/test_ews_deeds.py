@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from retentiond.core.model import Kind, Result, Role
-from retentiond.mailbox.ews_content import likeness
+from retentiond.mailbox.base import Sameness
 from retentiond.mailbox.headers import likeness_of
+from retentiond.mailbox.likeness import digest, likeness
 from tests.mailbox.contract import LATELY, LONG_AGO, held_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
@@ -80,9 +81,9 @@ def test_a_message_written_anew_is_known_as_the_same(ground: ExchangeGround) -> 
     ground.put("sent", content, LATELY, where="there")
     with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
         [message] = source.fetch(source.place(Role.SENT), [key])
-        [twin] = home.copies(home.place(Role.SENT), [likeness_of(message.content, MARKER)])
+        [twin] = home.copies(home.place(Role.SENT), [likeness_of(message.content, MARKER)], Sameness.PARTS)
     assert message.content != content
-    assert message.digest == twin.digest == likeness(content)
+    assert digest(message.content, Sameness.PARTS) == twin.digest == likeness(content)
 
 
 def test_by_mime_what_mime_does_not_hold_survives_too(ground: ExchangeGround) -> None:
@@ -109,7 +110,9 @@ def test_a_lost_stray_is_looked_for_by_its_mark_alone(ground: ExchangeGround) ->
     ground.put("sent", reply(2), LATELY)
     like = replace(likeness_of(reply(1), MARKER), hint="")
     with ground.open() as mailbox:
-        assert [copy.key for copy in mailbox.copies(mailbox.place(Role.SENT), [like])] == [key]
+        assert [copy.key for copy in mailbox.copies(mailbox.place(Role.SENT), [like], Sameness.PARTS)] == [
+            key
+        ]
 
 
 # ── holds ────────────────────────────────────────────────────────────────────────────────────────

@@ -165,7 +165,7 @@ class TestLetters(MailboxContract):
             place = mailbox.place(Role.INBOX)
             for deed in (
                 lambda: mailbox.fetch(place, []),
-                lambda: mailbox.copies(place, []),
+                lambda: mailbox.copies(place, [], mailbox.sameness),
                 lambda: mailbox.add(place, []),
                 lambda: mailbox.copy(place, [], mailbox, place),
                 lambda: mailbox.hold(place, []),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from retentiond.core.model import Role
-from retentiond.mailbox.ews_content import likeness
+from retentiond.mailbox.likeness import likeness
 from tests.servers.exchange import Exchange, FolderHandle, MailboxHandle, Right
 from tests.servers.exchange import Seen as Stored
 from tests.servers.seed import Seed, letter

@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from retentiond.core.model import Role
+from retentiond.mailbox.base import Sameness
+from retentiond.mailbox.likeness import digest
 from tests.servers.client import Server, signed_in
 from tests.servers.dovecot import MASTER, Dovecot
 from tests.servers.seed import Seed, fill
@@ -57,6 +59,12 @@ user = "{user}"
         return fill(self.server, mailbox, FOLDERS[folder], messages)
 
     def mail(self, mailbox: User, folder: Role) -> list[Seen]:
+        return self._messages(mailbox, folder, Sameness.BYTES)
+
+    def parts(self, mailbox: User, folder: Role) -> list[Seen]:
+        return self._messages(mailbox, folder, Sameness.PARTS)
+
+    def _messages(self, mailbox: User, folder: Role, by: Sameness) -> list[Seen]:
         with signed_in(self.server, mailbox) as client:
             client.select_folder(FOLDERS[folder], readonly=True)
             uids = client.search()
@@ -65,7 +73,7 @@ user = "{user}"
                 what = ["INTERNALDATE", "FLAGS", "BODY.PEEK[]"]
                 for row in client.fetch(uids[start : start + 2000], what).values():
                     flags = frozenset(row[b"FLAGS"]) - {b"\\Recent"}
-                    found.append(Seen(sha256(row[b"BODY[]"]).digest(), row[b"INTERNALDATE"], flags))
+                    found.append(Seen(digest(row[b"BODY[]"], by), row[b"INTERNALDATE"], flags))
             return found
 
     def seen(self, seed: Seed) -> Seen:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.mailbox.ews_content import likeness
+from retentiond.mailbox.likeness import likeness
 from tests.servers.exchange import Exchange, FolderHandle, Seen
 from tests.servers.seed import letter, stream
 from tests.stories.exchange_world import Office, named_reply, state_of

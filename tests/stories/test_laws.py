@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.core.model import Result
+from retentiond.mailbox.base import Sameness
 from tests.stories.small_world import (
     ADVISORS,
     CUTOFF,
@@ -84,10 +85,15 @@ _quick = settings(
 )
 
 
+#: A server that keeps bytes, and one that keeps what survives of a message.
+_either_way = pytest.mark.parametrize("sameness", list(Sameness))
+
+
 @contextmanager
-def world_of(puts: list[Put]) -> Iterator[World]:
+def world_of(puts: list[Put], sameness: Sameness = Sameness.BYTES) -> Iterator[World]:
     with tempfile.TemporaryDirectory(dir=_SHM if _SHM.is_dir() else None) as directory:
         world = World(Path(directory))
+        world.server.sameness = sameness
         for put in puts:
             world.put(put.mailbox, put.folder, put.content, put.received, *put.flags)
         world.arm_all()
@@ -131,11 +137,14 @@ def test_a_sweep_does_what_is_promised_and_leaves_nothing_for_the_next(puts: lis
         assert world.state() == state
 
 
+@_either_way
 @given(_meetings)
 @_quick
-def test_home_holds_as_many_copies_as_there_were_strays_and_no_more(puts: list[Put]) -> None:
+def test_home_holds_as_many_copies_as_there_were_strays_and_no_more(
+    sameness: Sameness, puts: list[Put]
+) -> None:
     """Copies are counted by content: never fewer than an advisor had, never doubled."""
-    with world_of(puts) as world:
+    with world_of(puts, sameness) as world:
         world.sweep()
         for content in {put.content for put in puts if is_stray(put)}:
             kept = [p for p in puts if p.content == content and (p.received >= CUTOFF or is_held(p))]
@@ -188,10 +197,13 @@ def sweep_with_cut_at(world: World, moment: int) -> bool:
     return False
 
 
+@_either_way
 @given(st.one_of(_worlds, _meetings), st.integers(1, 60))
 @_quick
-def test_a_power_cut_at_any_moment_and_a_sweep_end_like_a_sweep_without(puts: list[Put], moment: int) -> None:
-    with world_of(puts) as undisturbed, world_of(puts) as disturbed:
+def test_a_power_cut_at_any_moment_and_a_sweep_end_like_a_sweep_without(
+    sameness: Sameness, puts: list[Put], moment: int
+) -> None:
+    with world_of(puts, sameness) as undisturbed, world_of(puts, sameness) as disturbed:
         undisturbed.sweep()
         sweep_with_cut_at(disturbed, moment)
         disturbed.sweep()

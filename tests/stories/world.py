@@ -71,6 +71,8 @@ class World(ABC):
     ana: Any
     #: Further tables that the ground wants in every configuration.
     tables: ClassVar[str] = ""
+    #: By which account the advisor's mailbox is opened.
+    advisors_account: ClassVar[str] = "mail"
 
     def begin(self, password: str) -> None:
         """Writes the secret and the configuration, and opens the book."""
@@ -107,6 +109,16 @@ class World(ABC):
     def seen(self, seed: Seed) -> Seen:
         """How a seeded message must look to every client."""
 
+    def parts(self, mailbox: Any, folder: Role) -> list[Seen]:
+        """The folder as `mail` gives it, each message by what survives of it on every kind of server."""
+        return self.mail(mailbox, folder)
+
+    def accounts(self) -> str:
+        """The tables of the accounts."""
+        return f"""[account.mail]
+{self.account()}
+secret = {{ file = "{self.secret}" }}"""
+
     # ── the command line ─────────────────────────────────────────────────────────────────────────
 
     def write_configuration(self, more: str = "") -> None:
@@ -116,9 +128,7 @@ class World(ABC):
 directory = "{self.state}"
 {self.tables}
 {more}
-[account.mail]
-{self.account()}
-secret = {{ file = "{self.secret}" }}
+{self.accounts()}
 
 [[helpline]]
 name = "line"
@@ -128,7 +138,7 @@ identities = ["{IDENTITY}"]
 
 [[advisor]]
 name = "ana"
-account = "mail"
+account = "{self.advisors_account}"
 mailbox = "{self.address(self.ana)}"
 told = 2026-01-01
 ''')

@@ -1,4 +1,4 @@
-"""By what two messages are the same on a server that writes each message anew when it is asked for it.
+"""By what two messages are the same: their bytes, or what survives on a server that writes each anew.
 
 Exchange keeps properties, not bytes: of one message it gives other bytes in another mailbox (boundaries,
 trace headers, order). What survives is compared: the decoded parts, and the headers that people wrote.
@@ -14,8 +14,15 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 
+from retentiond.mailbox.base import Sameness
+
 _ADDRESSES = ("from", "sender", "to", "cc")
 _BLANKS = re.compile(r"\s+")
+
+
+def digest(content: bytes, by: Sameness) -> bytes:
+    """SHA-256 of a whole message: over its bytes, or over what survives of it."""
+    return hashlib.sha256(content).digest() if by is Sameness.BYTES else likeness(content)
 
 
 def likeness(mime: bytes) -> bytes:
@@ -25,10 +32,10 @@ def likeness(mime: bytes) -> bytes:
     Nothing raises on a malformed message: what cannot be read is compared as it stands.
     """
     message = message_from_bytes(mime, policy=policy.compat32)
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for line in _lines(message):
-        digest.update(len(line).to_bytes(8, "big") + line)
-    return digest.digest()
+        found.update(len(line).to_bytes(8, "big") + line)
+    return found.digest()
 
 
 def _lines(message: Message) -> Iterator[bytes]:

@@ -1,0 +1,115 @@
+"""The manager reads a month that is over, and hands it on; the public reads what is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from freezegun import freeze_time
+from lxml import html
+
+from retentiond.core.period import Period
+from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
+
+THIS = datetime.now(UTC).date().replace(day=1)
+
+
+@contextmanager
+def next_month(day: int = 2) -> Iterator[str]:
+    """A day of the next month; the month that is over then, as the command line writes it."""
+    first = Period(months=1).after(THIS)
+    with freeze_time(datetime(first.year, first.month, day, 12, tzinfo=UTC)):
+        yield f"{THIS:%Y-%m}"
+
+
+@pytest.fixture
+def swept(office: Office) -> Office:
+    """An office in which one sweep did what was due."""
+    office.arm_all()
+    assert office.run("sweep").code == 0
+    return office
+
+
+def test_what_left_stands_there_by_helpline_and_in_all(swept: Office) -> None:
+    with next_month() as month:
+        told = swept.run("report", "--month", month)
+    assert f"Retention report for {THIS:%B %Y}" in told.out
+    row = next(line for line in told.out.splitlines() if line.startswith(HELPLINE)).split("  ")
+    assert [cell.strip() for cell in row if cell.strip()][1] == str(DUE)
+    assert "fewer than 5" in told.out, "one reply came home"
+    assert "Not in our reach: the web-chat provider" in told.out
+    assert "seal:house:" in told.out
+    assert ADVISOR not in told.out.split("armed")[0], "what an advisor had is told under its helpline"
+
+
+def test_the_document_and_the_page_say_the_same_words(swept: Office) -> None:
+    with next_month():
+        document = swept.run("report", "--format", "json").document
+        page = swept.run("report", "--format", "html").out
+    tree = html.fromstring(page)
+    cells = [[cell.text_content() for cell in row.iter("td")] for row in tree.findall(".//tbody/tr")]
+    keys = ("target", "destroyed", "removed_only", "brought_home", "undone", "held", "review")
+    assert cells[0] == [document["lines"][0][key] for key in keys]
+    assert cells[-1] == [bar["words"] for bar in document["bars"]]
+    assert tree.findtext(".//div[@class='verdict broken']") == document["verdict"]
+
+
+def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
+    with next_month():
+        page = swept.run("report", "--format", "html").out
+    tree = html.fromstring(page)
+    tags = {element.tag for element in tree.iter() if isinstance(element.tag, str)}
+    assert not tags & {"script", "img", "link", "iframe", "object", "form", "a"}
+    names = {name for element in tree.iter() for name in element.attrib}
+    assert not names & {"src", "href", "srcset", "action"}
+    assert not any(name.startswith("on") for name in names)
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_a_month_in_which_the_service_was_away_is_not_called_kept(swept: Office) -> None:
+    with next_month():
+        told = swept.run("report")
+    assert told.code == 1
+    assert "The promise was not kept in full" in told.out
+    assert "No sweep for" in told.out
+
+
+def test_what_is_held_is_told_exactly_as_of_the_last_look(office: Office) -> None:
+    office.arm_all()
+    assert office.run("daemon", "--once").code == 0
+    with next_month():
+        [line] = office.run("report", "--format", "json").document["lines"]
+    assert (line["held"], line["review"]) == (str(HELD), "0")
+
+
+def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
+    last = (THIS - timedelta(days=1)).strftime("%Y-%m")
+    swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)
+    for wrong in ("2026", "October", "2026-13", "2026-1"):
+        swept.run("report", "--month", wrong).has(2, "--month is a year and a month, such as 2026-10")
+
+
+def test_it_is_written_to_a_file_once(swept: Office) -> None:
+    file = swept.directory / "month.html"
+    with next_month():
+        assert swept.run("report", "--format", "html", "--output", str(file)).code == 1
+        assert file.read_text().startswith("<!doctype html>")
+        swept.run("report", "--output", str(file)).has(2, "exists already; nothing was written")
+
+
+def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:
+    (swept.state / "seals.log").write_text("")
+    with next_month():
+        swept.run("report").has(65, "does not verify")
+
+
+def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(office: Office) -> None:
+    told = office.run("policy")
+    told.is_done("for 6 months", "when a child or an adult is at risk", "the web-chat provider's own copies")
+    assert HELPLINE not in told.out
+    assert "letters" not in told.out.split("What we cannot")[0], "no folder of letters is configured"
+    with next_month():
+        assert office.run("policy").out == told.out, "the same configuration gives the same statement"
