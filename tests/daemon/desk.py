@@ -6,15 +6,22 @@ import grp
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from retentiond.ledger import Ledger
 from tests.daemon import everybody
 from tests.daemon.conftest import ROOT
 from tests.servers.canary import assert_no_canary
+from tests.servers.fixtures import DovecotFactory
+from tests.servers.seed import Seed, letter
 from tests.stories.real_world import Helpline
+from tests.stories.world import cutoff
 
 #: The service's own user, two admins and a stranger: numbers that nobody else has.
 SERVICE, FIRST, SECOND, STRANGER = 41001, 41002, 41003, 41004
@@ -70,7 +77,14 @@ class Desk:
         text = self.story.config.read_text()
         self.story.config.write_text(text.replace(str(self.story.server.ca_file), str(own)))
 
-    def begin(self, uid: int, *words: str, groups: Sequence[int] = (GROUP.gr_gid,), **more: str) -> Asking:
+    def begin(
+        self,
+        uid: int,
+        *words: str,
+        groups: Sequence[int] = (GROUP.gr_gid,),
+        config: Path | None = None,
+        **more: str,
+    ) -> Asking:
         """Somebody types a command, and sits at no terminal."""
         program, found = everybody.python()
         variables: Mapping[str, str] = {
@@ -79,7 +93,7 @@ class Desk:
             **found,
             **more,
         }
-        command = [program, "-m", "retentiond", "--config", str(self.story.config), *words]
+        command = [program, "-m", "retentiond", "--config", str(config or self.story.config), *words]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -94,12 +108,21 @@ class Desk:
         )
         return Asking(self, process)
 
-    def ask(self, uid: int, *words: str, groups: Sequence[int] = (GROUP.gr_gid,), **more: str) -> Answer:
+    def ask(self, uid: int, *words: str, **options: Any) -> Answer:
         """A command, and what came of it."""
-        return self.begin(uid, *words, groups=groups, **more).ends()
+        return self.begin(uid, *words, **options).ends()
 
     def book(self) -> Ledger:
         return Ledger.open(self.story.state, (self.story.state / "ledger.key").read_bytes())
+
+    @property
+    def aside(self) -> Path:
+        """The same configuration, but that it knows of no service."""
+        path = self.story.directory / "aside.toml"
+        path.write_text(self.story.config.read_text().replace(str(self.socket), "/nowhere/control.sock"))
+        os.chown(path, 0, SERVICE)
+        path.chmod(0o640)
+        return path
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The entries of this kind in the house chain."""
@@ -127,3 +150,33 @@ class Asking:
         out, err = self.process.communicate("", timeout=seconds)
         self.desk.said += [out, err]
         return Answer(self.process.returncode, out, err)
+
+
+def due(count: int, start: int = 0) -> list[Seed]:
+    """So many that are due today."""
+    edge = cutoff() - timedelta(hours=30)
+    return [
+        Seed(letter(f"old{n}@post.example"), edge - timedelta(minutes=n), ())
+        for n in range(start, start + count)
+    ]
+
+
+def young(count: int) -> list[Seed]:
+    """So many that are not."""
+    edge = cutoff() + timedelta(hours=30)
+    return [Seed(letter(f"new{n}@post.example"), edge + timedelta(hours=n), ()) for n in range(count)]
+
+
+@contextmanager
+def furnished(factory: DovecotFactory) -> Iterator[Desk]:
+    """An empty helpline's office, in a short path that every user may walk down: pytest's own folders are
+    closed and too deep. At the end the canary is sought."""
+    server = factory()
+    place = Path(tempfile.mkdtemp(prefix="rd-desk-", dir="/tmp"))
+    try:
+        place.chmod(0o755)
+        desk = Desk(Helpline(server, place / "own", server.new_user("line"), server.new_user("ana")), place)
+        yield desk
+        desk.no_canary()
+    finally:
+        shutil.rmtree(place)

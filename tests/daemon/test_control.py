@@ -1,112 +1,254 @@
-"""The control socket: who may ask, what is done for them, and that nothing hostile disturbs the service."""
+"""The control socket: who may ask, what is done for them, and that nothing hostile disturbs the service.
+
+One service runs for the whole page; nothing here destroys anything. What is destroyed: test_on_demand.py.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from retentiond.core.model import Role
+from retentiond.locks import Waiting, held
+from retentiond.talk import VERSION, Gone, Talk
 from tests.daemon import everybody
-from tests.daemon.conftest import Running
-from tests.daemon.desk import FIRST, GROUP, SERVICE, Desk
+from tests.daemon.conftest import Running, running
+from tests.daemon.desk import FIRST, GROUP, SERVICE, STRANGER, Answer, Desk, due, furnished, young
 from tests.servers.fixtures import DovecotFactory
-from tests.servers.seed import Seed, letter
-from tests.stories.real_world import Helpline
-from tests.stories.world import cutoff
-
-Start = Callable[..., AbstractContextManager[Running]]
 
 
-def due(count: int, start: int = 0) -> list[Seed]:
-    return [
-        Seed(letter(f"old{start + n}@post.example"), cutoff() - timedelta(hours=30, minutes=n), ())
-        for n in range(count)
-    ]
-
-
-def young(count: int) -> list[Seed]:
-    return [
-        Seed(letter(f"new{n}@post.example"), cutoff() + timedelta(hours=30 + n), ()) for n in range(count)
-    ]
-
-
-@pytest.fixture(autouse=True)
-def _several_users() -> None:
+@pytest.fixture(scope="module")
+def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
+    """Three items due, two young ones, nothing armed."""
     everybody.python()
+    with furnished(dovecot_factory) as made:
+        story = made.story
+        story.seed(story.line, Role.INBOX, [*due(3), *young(2)])
+        made.furnish()
+        yield made
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A short path that every user may walk down: pytest's own folders are closed and too deep."""
-    directory = Path(tempfile.mkdtemp(prefix="rd-desk-", dir="/tmp"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
-
-
-@pytest.fixture
-def desk(dovecot_factory: DovecotFactory, place: Path) -> Iterator[Desk]:
-    """A helpline with 12 items due and 5 young ones, armed."""
-    server = dovecot_factory()
-    Path(server.directory).chmod(0o755)
-    story = Helpline(server, place / "own", server.new_user("line"), server.new_user("ana"))
-    story.seed(story.line, Role.INBOX, [*due(12), *young(5)])
-    story.arm()
-    furnished = Desk(story, place)
-    furnished.furnish()
-    yield furnished
-    furnished.no_canary()
+@pytest.fixture(scope="module")
+def service(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    journal = tmp_path_factory.mktemp("service") / "journal"
+    address = f"@control-{os.getpid()}"
+    with running(desk.story.config, journal, address, user=SERVICE, groups=(GROUP.gr_gid,)) as found:
+        found.listener.until(lambda line: line.startswith("STATUS=idle"), 30)
+        yield found
+        assert found.process.poll() is None, "it did not live through this page"
+        assert not found.logged("crash.caught")
 
 
 @contextmanager
-def served(desk: Desk, start: Start, *words: str, **more: str) -> Iterator[Running]:
-    """The service of this desk, under its own user, when its socket is open."""
-    with start(desk.story.config, *words, user=SERVICE, groups=(GROUP.gr_gid,), **more) as service:
-        try:
-            service.listener.until(lambda line: line.startswith("STATUS=idle"), 20)
-        except AssertionError:
-            print(service.log)
-            raise
-        yield service
+def connected(desk: Desk) -> Iterator[tuple[socket.socket, Talk]]:
+    """A client of one's own making, which has heard who is there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(desk.socket))
+        talk = Talk(connection)
+        assert talk.hear(10) == {"version": VERSION, "config": str(desk.story.config)}
+        yield connection, talk
 
 
-def logged(service: Running, event: str) -> list[dict[str, object]]:
-    told = [json.loads(line) for line in service.log.splitlines()]
-    return [each for each in told if each["event"] == event]
+def request(verb: str, *words: str, **more: Any) -> dict[str, Any]:
+    plain = {"version": VERSION, "verb": verb, "words": list(words), "sudo_uid": None}
+    return {**plain, "terminals": [], "columns": 0, "quiet": False, **more}
 
 
-def left(desk: Desk) -> int:
-    return len(desk.story.mail(desk.story.line, Role.INBOX))
+# ── who may ask ──────────────────────────────────────────────────────────────────────────────────
 
 
-# ── who may ask, and what for ────────────────────────────────────────────────────────────────────
+def test_the_group_and_root_and_its_own_user_may_ask(desk: Desk, service: Running) -> None:
+    """The configuration, the password and the ledger are closed to the admin."""
+    for uid, groups in ((FIRST, (GROUP.gr_gid,)), (0, ()), (SERVICE, ())):
+        told = desk.ask(uid, "status", "--json", groups=groups)
+        assert json.loads(told.out)["is_running"] is True, told.err
+    asked = [(each["verb"], each["uid"]) for each in service.logged("request.started")]
+    assert asked[-3:] == [("status", FIRST), ("status", 0), ("status", SERVICE)]
+    assert desk.socket.stat().st_mode & 0o777 == 0o660
+    assert (desk.socket.stat().st_uid, desk.socket.stat().st_gid) == (SERVICE, GROUP.gr_gid)
 
 
-def test_an_admin_without_any_secret_audits_and_purges(desk: Desk, start: Start) -> None:
-    """Configuration, password and ledger are closed to them. The ledger knows who it was."""
-    with served(desk, start) as service:
-        saved = desk.ask(FIRST, "audit", "--save", str(desk.plan))
-        assert saved.code == 0, saved.err + service.log
-        assert "Due: 12." in saved.out
-        assert (desk.plan.stat().st_uid, desk.plan.stat().st_mode & 0o777) == (FIRST, 0o600)
-        purged = desk.ask(FIRST, "purge", str(desk.plan))
-        assert (purged.code, purged.err) == (0, "")
-        assert "12 items done" in purged.out
-        status = desk.ask(FIRST, "status", "--json")
-        assert json.loads(status.out)["is_running"] is True
-        started = logged(service, "request.started")
-    assert [(each["verb"], each["uid"]) for each in started] == [
-        ("audit", FIRST),
-        ("purge", FIRST),
-        ("status", FIRST),
+def test_a_stranger_is_told_so(desk: Desk, service: Running) -> None:
+    """By the file's mode; and where somebody has loosened that, by the kernel's word for who they are."""
+    told = desk.ask(STRANGER, "status", groups=())
+    assert (told.code, told.out) == (77, "")
+    assert "you may not ask it for anything" in told.err
+    assert "retentiond-admin" in told.err
+    desk.socket.chmod(0o666)
+    try:
+        assert desk.ask(STRANGER, "purge", "/etc/hostname", groups=()) == told
+        [refused] = service.logged("control.refused", why="stranger")
+    finally:
+        desk.socket.chmod(0o660)
+    assert (refused["uid"], refused["level"]) == (STRANGER, "warning")
+    assert not service.logged("request.started", uid=STRANGER)
+
+
+def test_only_root_is_believed_for_whom_it_acts(desk: Desk, service: Running) -> None:
+    """The ledger knows who asked for what; SUDO_UID is a word that anybody can write."""
+    for uid in (FIRST, 0):
+        words = ("pause", "--until", "2099-12-31", "--reason", "a test")
+        assert desk.ask(uid, *words, SUDO_UID="41777").code == 0
+        assert desk.ask(uid, "resume", SUDO_UID="41777").out == "The pause is over.\n"
+    assert [each["who"] for each in desk.events("paused")] == [
+        f"uid {FIRST}",
+        "uid 0 (sudo by uid 41777)",
     ]
-    assert left(desk) == 5
-    assert desk.destroyed() == 12
-    assert [(each["what"], each["who"]) for each in desk.events("asked")] == [("purge", f"uid {FIRST}")]
+
+
+# ── what is done for them ────────────────────────────────────────────────────────────────────────
+
+
+def same(desk: Desk, *words: str) -> Answer:
+    """Asks the service, then does it without it: the same words, and the same exit code."""
+    through = desk.ask(SERVICE, *words)
+    directly = desk.ask(SERVICE, *words, config=desk.aside)
+    assert _timeless(through) == _timeless(directly)
+    return through
+
+
+def _timeless(answer: Answer) -> Answer:
+    return replace(answer, out=re.sub(r'"looked_at": "[^"]+"', "", answer.out))
+
+
+def test_it_answers_as_the_command_itself_would(desk: Desk, service: Running) -> None:
+    desk.plan.write_text("no plan at all")
+    desk.plan.chmod(0o644)
+    assert "Due: 3. Astray: 0." in same(desk, "audit").out
+    assert same(desk, "--quiet", "audit").out == ""
+    assert json.loads(same(desk, "audit", "--json", "--as-of", "2020-01-01").out)["exit_code"] == 0
+    assert same(desk, "audit", "--only", "nobody").code == 2
+    assert same(desk, "audit", "--json", "--csv").code == 2
+    assert same(desk, "purge", str(desk.plan)).code == 3
+    assert same(desk, "purge", "/nowhere/at/all").code == 2
+    assert same(desk, "arm", "line", "--destroy", "2").code == 3
+    assert same(desk, "sweep", "--help").code == 0
+    assert same(desk, "sweep", "--wait", "-1").code == 2
+    verbs = {str(each["verb"]) for each in service.logged("request.ended")}
+    assert {"audit", "purge", "arm"} <= verbs
+
+
+def test_what_is_asked_on_a_terminal_is_asked_there(desk: Desk, service: Running) -> None:
+    """`arm` without a number shows what is due, and waits for the person's answer."""
+    with connected(desk) as (_, talk):
+        talk.say(**request("arm", "line", terminals=["in", "out", "err"]))
+        said = ""
+        while "ask" not in (told := talk.hear(30)):
+            said += told.get("out", "")
+        assert "3 items would leave the folders of line." in said
+        talk.say(answer="2\n")
+        told = talk.hear(30)
+        while "end" not in told:
+            said += told.get("err", "")
+            told = talk.hear(30)
+    assert told["end"] == 3
+    assert "more than the 2 agreed to" in said
+
+
+def test_files_are_the_askers_own_business(desk: Desk, service: Running) -> None:
+    """The service opens no path that somebody names: it asks for the text, or hands it over."""
+    with connected(desk) as (_, talk):
+        talk.say(**request("purge", str(desk.story.secret)))
+        assert talk.hear(30) == {"read": str(desk.story.secret)}
+        talk.say(answer=None)
+        assert "altered since it was saved" in talk.hear(30)["err"]
+    with connected(desk) as (_, talk):
+        talk.say(**request("audit", "--save", "/etc/no-such-place"))
+        told = talk.hear(60)
+        while "write" not in told:
+            told = talk.hear(60)
+        assert told["write"] == "/etc/no-such-place"
+        assert json.loads(told["text"])["format"] == 1
+    assert not Path("/etc/no-such-place").exists()
+
+
+def test_whoever_waits_for_a_mailbox_says_for_whom(desk: Desk, service: Running) -> None:
+    """At once, and again when it was had; the lock's file says who has it and nothing else."""
+    with ExitStack() as stack:
+        assert stack.enter_context(held(desk.story.state, ("line",), 0, Waiting("purge", 41888)))
+        held_by = json.loads((desk.story.state / "line.lock").read_text())
+        assert held_by == {"pid": os.getpid(), "uid": 41888, "what": "purge"}
+        asking = desk.begin(FIRST, "arm", "line", "--destroy", "0", "--wait", "30")
+        assert asking.process.stderr is not None
+        first = asking.process.stderr.readline()
+        assert first == f"line: a purge (process {os.getpid()}, user id 41888) has it; waiting\n"
+        stack.close()
+        answer = asking.ends()
+    assert answer.err.startswith("line: had after ")
+    assert answer.code == 3
+    assert (desk.story.state / "line.lock").read_text() == ""
+
+
+# ── hostile clients ──────────────────────────────────────────────────────────────────────────────
+
+NONSENSE = (
+    b"\xff\x00\xfe binary\n",
+    b"[1, 2, 3]\n",
+    b"null\n",
+    b"{}\n",
+    b"[" * 100_000 + b"\n",
+    b"{" * 200_000,
+    b"x" * 10_000_000,
+    json.dumps(request("audit", version=99)).encode() + b"\n",
+    json.dumps(request("audit", "nul\0")).encode() + b"\n",
+    json.dumps(request("audit", columns="wide")).encode() + b"\n",
+    json.dumps(request("audit", sudo_uid=-5, words=[1])).encode() + b"\n",
+    json.dumps(request("audit", *["x"] * 101)).encode() + b"\n",
+    json.dumps(request("audit", quiet=1)).encode() + b"\n",
+)
+
+
+@pytest.mark.parametrize("words", NONSENSE, ids=lambda words: repr(words[:12]))
+def test_nonsense_is_refused(desk: Desk, service: Running, words: bytes) -> None:
+    with connected(desk) as (connection, talk):
+        try:
+            connection.sendall(words)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it hung up in the middle of ten megabytes
+        try:
+            assert talk.hear(15) == {"version": VERSION, "refused": "nonsense"}
+        except Gone:
+            assert len(words) > 1_000_000
+    assert service.logged("control.refused", why="nonsense", uid=0)
+
+
+def test_what_is_no_verb_of_it_is_refused(desk: Desk, service: Running) -> None:
+    for verb in ("daemon", "ledger", "--config", "", "../audit", "demo"):
+        with connected(desk) as (_, talk):
+            talk.say(**request(verb, "x"))
+            assert talk.hear(15) == {"version": VERSION, "refused": "verb"}
+
+
+def test_whoever_hangs_up_or_says_nothing_keeps_nobody_waiting(desk: Desk, service: Running) -> None:
+    """Half a line, gone in the middle of a look, silent, and more of them than there are places."""
+    with connected(desk) as (connection, _):
+        connection.sendall(b'{"version"')
+    with connected(desk) as (_, talk):
+        talk.say(**request("audit"))
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connected(desk)) for _ in range(7)]
+        silent[0][0].sendall(b'{"version": 1, ')
+        assert desk.ask(FIRST, "status", "--json").out
+        silent.append(stack.enter_context(connected(desk)))
+        told = desk.ask(FIRST, "status")
+        assert (told.code, told.out) == (75, "")
+        assert "too many people ask" in told.err
+    told = desk.ask(FIRST, "audit", "--json")
+    assert json.loads(told.out)["exit_code"] == told.code == 0
+
+
+@pytest.mark.campaign
+def test_whoever_is_slow_is_refused_after_ten_seconds(desk: Desk, service: Running) -> None:
+    with connected(desk) as (connection, talk):
+        connection.sendall(b'{"version": 1, ')
+        assert talk.hear(15) == {"version": VERSION, "refused": "nonsense"}
