@@ -129,15 +129,16 @@ def _read(directory: Path, now: datetime) -> tuple[Asked, ...]:
     try:
         told = json.loads((directory / FILE).read_text(encoding="utf-8"))
         found = tuple(_asked(each) for each in told)
+        return tuple(each for each in found if timedelta(minutes=-5) <= now - each.when < TERM)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ()
-    return tuple(each for each in found if timedelta(minutes=-5) <= now - each.when < TERM)
 
 
 def _asked(told: dict[str, Any]) -> Asked:
     request = Request(told["what"], tuple(told["targets"]), told["digest"], int(told["number"]))
     when = datetime.fromisoformat(told["when"])
-    return Asked(request, told["code"], when, int(told["by"]), told["agreed_by"])
+    agreed_by = None if told["agreed_by"] is None else int(told["agreed_by"])
+    return Asked(request, str(told["code"]), when, int(told["by"]), agreed_by)
 
 
 def _write(directory: Path, standing: Iterable[Asked]) -> None:

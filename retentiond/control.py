@@ -144,7 +144,8 @@ class Control:
         not ours to give."""
         try:
             gid = grp.getgrnam(self._group).gr_gid
-            os.chown(self._place, -1, gid)
+            if self._place.stat().st_gid != gid:  # under systemd it is so by birth, and nothing can be given
+                os.chown(self._place, -1, gid)
         except (KeyError, OSError) as error:
             _log.warning("control.unshared", error=error)
             return None
@@ -159,7 +160,10 @@ class Control:
                     return
                 time.sleep(0.1)  # too many open files, say: the socket itself is well
                 continue
-            threading.Thread(target=self._meet, args=(connection,), name="request", daemon=True).start()
+            try:
+                threading.Thread(target=self._meet, args=(connection,), name="request", daemon=True).start()
+            except RuntimeError:  # no thread is to be had at this moment
+                connection.close()
 
     # ── one connection ───────────────────────────────────────────────────────────────────────────
 

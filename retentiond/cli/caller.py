@@ -6,6 +6,7 @@ it asks they answer, and a file that they named is read and written by them, wit
 
 from __future__ import annotations
 
+import getpass
 import io
 import os
 import sys
@@ -221,7 +222,17 @@ class _Inlet:
 @contextmanager
 def heard_by_callers() -> Iterator[None]:
     """Within a request, standard input and outputs are those of whoever asked; elsewhere our own."""
-    before = sys.stdin, sys.stdout, sys.stderr
+    before, own_secret = (sys.stdin, sys.stdout, sys.stderr), getpass.getpass
+
+    def secret(prompt: str = "Password: ", stream: TextIO | None = None) -> str:
+        """What is typed without an echo. It would otherwise be asked for at our own terminal."""
+        who = caller()
+        if who is None:
+            return own_secret(prompt, stream)
+        who.say(err=prompt)
+        return who.ask(_THINKING, ask="secret")
+
+    getpass.getpass = secret
     sys.stdin = cast("TextIO", _Inlet(before[0]))
     sys.stdout = cast("TextIO", _Outlet(before[1], "out"))
     sys.stderr = cast("TextIO", _Outlet(before[2], "err"))
@@ -229,3 +240,4 @@ def heard_by_callers() -> Iterator[None]:
         yield
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
+        getpass.getpass = own_secret

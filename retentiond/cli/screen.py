@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import click
 
-from retentiond.audit import Progress
+from retentiond.audit import NOBODY_HEARS, Progress
 from retentiond.cli.caller import caller
 from retentiond.core.findings import Finding
 from retentiond.core.model import Outcome
@@ -93,13 +93,20 @@ def _own_progress(quiet: bool) -> Iterator[Progress]:
     is_stopped = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: is_stopped.set())
     try:
-        if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            yield Progress(should_stop=is_stopped.is_set)
-        else:
-            with _bars() as (looked, done):
-                yield Progress(looked, done, is_stopped.is_set)
+        with bars(quiet) as seen:
+            yield replace(seen, should_stop=is_stopped.is_set)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def bars(quiet: bool) -> Iterator[Progress]:
+    """What is looked at and done, where somebody sees it."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield NOBODY_HEARS
+    else:
+        with _bars() as (looked, done):
+            yield Progress(looked, done)
 
 
 @contextmanager

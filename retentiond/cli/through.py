@@ -5,6 +5,7 @@ Of this person's files it opens those alone that they named themselves.
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 import sys
@@ -16,7 +17,7 @@ import click
 
 from retentiond.audit import Progress
 from retentiond.cli.caller import caller, read_paper, write_paper
-from retentiond.cli.screen import progress
+from retentiond.cli.screen import bars
 from retentiond.cli.session import loaded
 from retentiond.cli.verbs import VERBS
 from retentiond.config import PLACE, find
@@ -126,7 +127,7 @@ def _ask(talk: Talk, name: str, words: Sequence[str], *, quiet: bool) -> int:
             columns=_columns(),
             quiet=quiet,
         )
-        with progress(quiet) as seen:
+        with bars(quiet) as seen:
             while "end" not in (told := talk.hear(largest=LARGE)):
                 _take(talk, told, words, seen)
         return int(told["end"])
@@ -155,6 +156,8 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             click.echo(f"the service is busy with {whose}; this begins when that has ended", err=True)
         case {"ask": "line"}:
             talk.say(answer=sys.stdin.readline() if sys.stdin is not None else "")
+        case {"ask": "secret"}:
+            talk.say(answer=_secret())
         case {"read": str(path)} if _was_named(path, words):
             talk.say(answer=_read(path))
         case {"write": str(path), "text": str(text)} if _was_named(path, words):
@@ -163,6 +166,14 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             raise ControlRefused(why)
         case _:
             raise Nonsense
+
+
+def _secret() -> str:
+    """What somebody types without an echo; the question was shown already."""
+    try:
+        return getpass.getpass("")
+    except EOFError:
+        return ""
 
 
 def _was_named(path: str, words: Sequence[str]) -> bool:

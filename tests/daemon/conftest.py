@@ -69,10 +69,12 @@ def running(
     **environment: str,
 ) -> Iterator[Running]:
     """A service; at the end it is killed, and its log searched. `program` is run instead of the command
-    line; `user` is the uid that it runs as, in `groups`."""
+    line; `user` is the uid that it runs as, in `groups` (the first of them its own)."""
     python, found = everybody.python() if user is not None else (sys.executable, {})
     command = [python, "-m", program, "--config", str(config), "daemon", *words]
-    rights: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": [*groups]}
+    rights: dict[str, Any] = (
+        {} if user is None else {"user": user, "group": groups[0], "extra_groups": [*groups]}
+    )
     with listening(address) as listener, journal.open("w") as file:
         variables = os.environ | {"NOTIFY_SOCKET": address} | found | environment
         process = subprocess.Popen(

@@ -55,8 +55,9 @@ class Desk:
     def plan(self) -> Path:
         return self.place / "papers" / "plan.json"
 
-    def furnish(self, more: str = "") -> None:
-        """Gives the service what is its own, and makes a folder for the admins' papers."""
+    def furnish(self, more: str = "", *, is_readable: bool = False) -> None:
+        """Gives the service what is its own, and makes a folder for the admins' papers. The configuration
+        may be the admins' to read, as where the package was installed."""
         for name, mode in (("run", 0o711), ("papers", 0o777)):
             (self.place / name).mkdir(exist_ok=True)
             (self.place / name).chmod(mode)
@@ -66,8 +67,8 @@ class Desk:
         self._bring_authority()
         for path in (*self.story.directory.rglob("*"), self.story.directory, self.place / "run"):
             os.chown(path, SERVICE, SERVICE)
-        self.story.directory.chmod(0o700)
-        os.chown(self.story.config, 0, SERVICE)
+        os.chown(self.story.config, 0, GROUP.gr_gid if is_readable else SERVICE)
+        self.story.directory.chmod(0o711)
         self.story.config.chmod(0o640)
 
     def _bring_authority(self) -> None:

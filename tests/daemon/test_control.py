@@ -33,7 +33,7 @@ def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
     with furnished(dovecot_factory) as made:
         story = made.story
         story.seed(story.line, Role.INBOX, [*due(3), *young(2)])
-        made.furnish()
+        made.furnish(is_readable=True)
         yield made
 
 
@@ -73,6 +73,7 @@ def test_the_group_and_root_and_its_own_user_may_ask(desk: Desk, service: Runnin
         assert json.loads(told.out)["is_running"] is True, told.err
     asked = [(each["verb"], each["uid"]) for each in service.logged("request.started")]
     assert asked[-3:] == [("status", FIRST), ("status", 0), ("status", SERVICE)]
+    assert not service.logged("control.unshared")
     assert desk.socket.stat().st_mode & 0o777 == 0o660
     assert (desk.socket.stat().st_uid, desk.socket.stat().st_gid) == (SERVICE, GROUP.gr_gid)
 
