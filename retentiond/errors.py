@@ -126,6 +126,7 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    NO_PARCEL = "no-parcel"
     DISK = "disk"
 
 

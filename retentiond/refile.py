@@ -25,7 +25,7 @@ from retentiond.core.model import (
     Role,
     StrayMark,
 )
-from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
+from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
 from retentiond.mailbox.base import (
     CARRY_BYTES,
     CARRY_MESSAGES,
@@ -103,7 +103,7 @@ def bring_home(
     sent = home.place(Role.SENT)
     intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
     try:
-        short = _see_them_stand(source, home, sent, found, by, cutoff)
+        short, why = _see_them_stand(source, home, sent, found, by, cutoff)
     except Unreachable:
         raise
     except MailboxError as error:
@@ -112,7 +112,7 @@ def bring_home(
             yield from diary.enter(intent, (failed,))
         return
     for intent in intents:
-        yield from _remove(source, intent, found, gone, short, diary)
+        yield from _remove(source, intent, found, gone, short, why, diary)
 
 
 def _fetched(
@@ -165,22 +165,30 @@ def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
 
 def _see_them_stand(
     source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
-) -> frozenset[bytes]:
-    """Sees to it that home holds what is needed; gives the digests of which it still does not."""
+) -> tuple[frozenset[bytes], str]:
+    """Sees to it that home holds what is needed; gives the digests of which it still does not, and why.
+
+    What home refuses of one message does not keep the others: they are counted all the same.
+    """
+    why = "copy-not-seen"
     needed = Counter(each.digest for each in found)
     needed_held = Counter(each.digest for each in found if each.is_held)
     copies = _staying(home, sent, found, by, cutoff)
     missing = _missing(found, copies, needed)
     if missing:
-        _carry(source, home, sent, missing)
+        try:
+            _carry(source, home, sent, missing)
+        except (Refused, Unsupported) as error:
+            why = error.why.value
         copies = _staying(home, sent, found, by, cutoff)
     if needed_held:
         copies = _hold_as_needed(home, sent, found, copies, needed_held, by, cutoff)
     standing = Counter(copy.digest for copy in copies)
     held = Counter(copy.digest for copy in copies if copy.is_held)
-    return frozenset(
+    short = {
         digest for digest in needed if standing[digest] < needed[digest] or held[digest] < needed_held[digest]
-    )
+    }
+    return frozenset(short), why
 
 
 def _staying(
@@ -212,7 +220,12 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
     for each in missing:
         by_place.setdefault(each.place, []).append(each.message.key)
     uncopied = {place for place, keys in by_place.items() if not source.copy(place, keys, home, sent)}
-    messages = [_as_at(home, source, each.message) for each in missing if each.place in uncopied]
+    parcels = {place: source.pack(place, by_place[place]) for place in uncopied if home.takes_parcels}
+    messages = [
+        _as_at(home, source, each.message, parcels.get(each.place, {}).get(each.message.key, ""))
+        for each in missing
+        if each.place in uncopied
+    ]
     load: list[Message] = []
     weight = 0
     for message in messages:
@@ -225,12 +238,13 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
         home.add(sent, load)
 
 
-def _as_at(home: Mailbox, source: Mailbox, message: Message) -> Message:
-    """The message as it is stored at home: held by the sign of that server, not of this one (P6)."""
+def _as_at(home: Mailbox, source: Mailbox, message: Message, parcel: str) -> Message:
+    """The message as it is stored at home: held by the sign of that server, not of this one (P6). In a
+    parcel nothing can be changed, so it is of no use then."""
     sign = source.hold_sign.casefold()
     held = {flag for flag in message.flags if flag.casefold() == sign}
     if not held or sign == home.hold_sign.casefold():
-        return message
+        return replace(message, parcel=parcel)
     return replace(message, flags=message.flags - held | {home.hold_sign})
 
 
@@ -262,6 +276,7 @@ def _remove(
     found: Sequence[_Found],
     gone: frozenset[tuple[Place, Key]],
     short: frozenset[bytes],
+    why: str,
     diary: Diary,
 ) -> Iterator[Outcome]:
     """Destroys the strays of one folder whose copies were seen at home."""
@@ -275,7 +290,7 @@ def _remove(
             intent.place,
             Result.FAILED,
             tuple(each.message.key for each in here if each.digest in short),
-            why="copy-not-seen",
+            why=why,
         ),
     ]
     if ready:

@@ -14,9 +14,14 @@ from retentiond.config import (
     AdvisorSettings,
     Config,
     ExchangeAccount,
+    GraphAccount,
     HelplineSettings,
+    ImapAccount,
     LettersSettings,
+    Proof,
+    SecretReference,
     read_secret,
+    read_secret_bytes,
 )
 from retentiond.core.model import Helpline, Kind, Limits, Role
 from retentiond.core.period import Period, start_of
@@ -24,7 +29,9 @@ from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
 from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
-from retentiond.mailbox.ews_patience import Patience
+from retentiond.mailbox.graph_badge import Badge
+from retentiond.mailbox.graph_gate import Gate
+from retentiond.mailbox.patience import Patience
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
@@ -38,7 +45,8 @@ class Target:
     a new one.
 
     `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
+    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name,
+    `server_kind` the kind of its account.
     """
 
     name: str
@@ -50,6 +58,7 @@ class Target:
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
     server: str = ""
+    server_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
     )
 
 
@@ -195,6 +205,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
     )
 
 
@@ -221,15 +232,15 @@ class _Doors:
 
     def __init__(self, config: Config, marker: Marker) -> None:
         self._marker = marker
-        self._secrets = {
-            name: Secret(partial(read_secret, account.secret)) for name, account in config.accounts.items()
-        }
-
+        self._secrets = {name: Secret(_reading(account)) for name, account in config.accounts.items()}
         self._patience = {
             name: Patience(account.patience)
             for name, account in config.accounts.items()
-            if isinstance(account, ExchangeAccount)
+            if not isinstance(account, ImapAccount)
         }
+        applications = [each for each in config.accounts.values() if isinstance(each, GraphAccount)]
+        self._badges = {each.name: Badge(each, self._secrets[each.name]) for each in applications}
+        self._gates = {each.client_id: Gate() for each in applications}
 
     def opener(self, account: Account, scope: Scope, mailbox: str) -> Callable[[], Mailbox]:
         """Makes the target's mailbox, not yet connected, each time that it is called. What speaks to its
@@ -241,17 +252,42 @@ class _Doors:
 
                 secret, patience = self._secrets[account.name], self._patience[account.name]
                 return EwsMailbox(account, scope, self._marker, mailbox, secret, patience)
+            if isinstance(account, GraphAccount):
+                return self._graph(account, scope, mailbox)
             from retentiond.mailbox.imap import ImapMailbox
 
             return ImapMailbox(account, scope, self._marker, mailbox, self._secrets[account.name])
 
         return open_mailbox
 
+    def _graph(self, account: GraphAccount, scope: Scope, mailbox: str) -> Mailbox:
+        from retentiond.mailbox.graph import GraphMailbox
+
+        patience = self._patience[account.name]
+        badge, gate = self._badges[account.name], self._gates[account.client_id]
+        return GraphMailbox(account, scope, self._marker, mailbox, badge, patience, gate)
+
+
+def _reading(account: Account) -> Callable[[], str]:
+    """How an account's secret is read: one line, but for a key with its certificate."""
+    if account.secret is None:
+        return lambda: ""
+    if isinstance(account, GraphAccount) and account.auth is Proof.CERTIFICATE:
+        return partial(_text_of, account.secret)
+    return partial(read_secret, account.secret)
+
+
+def _text_of(reference: SecretReference) -> str:
+    return read_secret_bytes(reference).decode("ascii", "replace")
+
 
 def _where(account: Account, mailbox: str) -> list[str]:
     """Which mailbox is opened: all that decides it, so that another one is never taken for the same."""
     if isinstance(account, ExchangeAccount):
         return [account.kind, account.endpoint.casefold(), mailbox.casefold()]
+    if isinstance(account, GraphAccount):
+        more = [] if account.reviews_receipts else ["unread receipts"]
+        return [account.kind, account.endpoint.casefold(), account.tenant, mailbox.casefold(), *more]
     login, prefix = account.login_name(mailbox), account.prefix(mailbox) or ""
     return [account.kind, account.host, str(account.port), mailbox, login, prefix]
 

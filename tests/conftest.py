@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ("tests.servers.fixtures", "tests.servers.exchange.fixtures")
+pytest_plugins = ("tests.servers.fixtures", "tests.servers.exchange.fixtures", "tests.servers.graph.fixtures")
 
 # Every day the same examples, so that a red test is red for everybody; a campaign searches afresh.
 settings.register_profile("everyday", derandomize=True, deadline=None, database=None)

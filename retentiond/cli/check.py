@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from retentiond.cli import check_grants
 from retentiond.cli.check_letters import answers
 from retentiond.cli.screen import progress
 from retentiond.cli.session import now, say, session
 from retentiond.core.model import Kind, Role
 from retentiond.errors import Exit, MailboxError, SecretMissing, gravest
 from retentiond.mailbox.readonly import ReadOnly
-from retentiond.report.words import WHYS
+from retentiond.report.letters import notice_sentence
+from retentiond.report.words import WHYS, way_home
 from retentiond.targets import Estate, Target
 
 
@@ -43,6 +45,7 @@ def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
         for target in estate.targets if only is None else (estate.target(only),):
             seen.looked(target.name)
             lines.extend(_checked(estate, target))
+            lines.extend(_ways(estate, target))
         if book is None:
             lines.append(Line("ledger", "state", "none yet; make it: retentiond ledger init"))
     code = gravest([line.code for line in lines])
@@ -59,6 +62,16 @@ def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
             say(current, text)
     say(current, "All is well." if code == Exit.DONE else "Lines that begin with ! need somebody.")
     return code
+
+
+def _ways(estate: Estate, target: Target) -> list[Line]:
+    """By which way an advisor's replies go home to each helpline."""
+    if target.kind is not Kind.ADVISOR:
+        return []
+    return [
+        Line(target.name, f"way to {home.name}", way_home(target.server_kind, home.server_kind))
+        for home in estate.of(Kind.HELPLINE)
+    ]
 
 
 def _checked(estate: Estate, target: Target) -> list[Line]:
@@ -87,6 +100,7 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
     for note in abilities.notes:
         code = Exit.FINDINGS if note == "too-many-rights" else Exit.DONE
         lines.append(Line(target.name, "exchange", WHYS[note], code))
+    lines.extend(Line(target.name, *each) for each in check_grants.answers(abilities))
     carries = "in batches" if abilities.carries_in_batches else "one by one"
     age = "by age, exact to the second" if abilities.searches_by_age else "by date, with a margin"
     lines.append(Line(target.name, "abilities", f"carries replies {carries}; searches {age}"))
@@ -102,6 +116,10 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
         if census.hindrance is not None and census.hindrance.value != "no-uidplus":
             where = census.place.folder
             lines.append(Line(target.name, where, WHYS[census.hindrance.value], Exit.FINDINGS))
+        lines.extend(
+            Line(target.name, census.place.folder, notice_sentence(notice, count, ""), Exit.FINDINGS)
+            for notice, count in census.notices
+        )
     names = ", ".join(folder.place.folder for folder in folders)
     lines.append(Line(target.name, "folders", names + (f"; replies come home to {sent}" if sent else "")))
     return lines

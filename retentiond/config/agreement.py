@@ -28,6 +28,18 @@ _PROOFS = {
 }
 
 
+#: What names an application, and with what it proves that it is the one.
+_NAMES = {
+    "tenant": "the tenant's id, or one of its domains",
+    "client_id": "the application (client) id, as Entra shows it",
+}
+_PROOFS_OF_APPLICATION = {
+    "certificate": "a PEM file with the private key and the certificate",
+    "federated": "the file in which your platform keeps its assertion",
+    "secret": "the application's secret; a certificate is better",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     """A helpline's or an advisor's table, and where it stands."""
@@ -60,10 +72,13 @@ def troubles(data: Raw) -> Iterator[Trouble]:
             ("helpline",), "there is no helpline, so there is nothing to keep", "add a [[helpline]]"
         )
     for name, account in accounts.items():
-        if account.get("kind") == "exchange":
-            yield from _proof(("account", name), account)
-        else:
-            yield from _login(("account", name), account)
+        match account.get("kind"):
+            case "exchange":
+                yield from _proof(("account", name), account)
+            case "graph":
+                yield from _application(("account", name), account)
+            case _:
+                yield from _login(("account", name), account)
         yield from _one_place((*("account", name), "secret"), account.get("secret"))
     yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
     yield from _alert(_table(data, "alert"))
@@ -74,7 +89,7 @@ def troubles(data: Raw) -> Iterator[Trouble]:
     yield from _mailboxes_twice(targets, accounts)
     yield from _identities_twice(helplines)
     for target in targets:
-        if accounts.get(target.text("account") or "", {}).get("kind") == "exchange":
+        if accounts.get(target.text("account") or "", {}).get("kind") in ("exchange", "graph"):
             yield from _on_exchange(target)
     for helpline in helplines:
         yield from _folders(helpline, accounts)
@@ -128,6 +143,20 @@ def _proof(location: Location, account: Raw) -> Iterator[Trouble]:
     if auth == "oauth" and account.get("access", "delegate") != "impersonation":
         way_on = 'write access = "impersonation"'
         yield Trouble((*location, "access"), "an application opens mailboxes by impersonation only", way_on)
+
+
+def _application(location: Location, account: Raw) -> Iterator[Trouble]:
+    """An application names its tenant and its proof; a managed identity has neither."""
+    auth = account.get("auth", "certificate")
+    if auth not in _PROOFS_OF_APPLICATION and auth != "managed-identity":
+        return
+    for key in ("tenant", "client_id", "secret"):
+        if auth != "managed-identity" and key not in account:
+            way_on = _PROOFS_OF_APPLICATION[auth] if key == "secret" else _NAMES[key]
+            yield Trouble((*location, key), f'auth = "{auth}" needs this key', way_on)
+    for key in ("tenant", "secret"):
+        if auth == "managed-identity" and key in account:
+            yield Trouble((*location, key), "a managed identity has no such thing", "leave it out")
 
 
 def _on_exchange(target: _Target) -> Iterator[Trouble]:
@@ -215,7 +244,9 @@ def _mailboxes_twice(targets: list[_Target], accounts: dict[str, Raw]) -> Iterat
         if account not in accounts or mailbox is None:
             continue
         table = accounts[account]
-        is_direct = table.get("kind") != "exchange" and table.get("login", "direct") == "direct"
+        is_direct = (
+            table.get("kind") not in ("exchange", "graph") and table.get("login", "direct") == "direct"
+        )
         is_one_mailbox = is_direct and isinstance(table.get("user"), str)
         opened = table["user"] if is_one_mailbox else mailbox
         reached = (*_server(account, table), opened.strip().casefold())
@@ -237,6 +268,8 @@ def _mailboxes_twice(targets: list[_Target], accounts: dict[str, Raw]) -> Iterat
 
 def _server(account: str, table: Raw) -> tuple[object, ...]:
     """One server by whichever account; its two standard ports lead to the same mailboxes."""
+    if table.get("kind") == "graph" and "endpoint" not in table:
+        return ("graph.microsoft.com", 0)
     if isinstance(table.get("endpoint"), str):
         with suppress(ValueError):
             return (urlsplit(table["endpoint"]).hostname, 0)

@@ -21,6 +21,7 @@ from retentiond.config.settings import (
     ControlSettings,
     Elsewhere,
     ExchangeAccount,
+    GraphAccount,
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
@@ -28,6 +29,7 @@ from retentiond.config.settings import (
     Login,
     LogSettings,
     Policy,
+    Proof,
     Schedule,
     SecretReference,
     Source,
@@ -113,8 +115,35 @@ def _reference(owner: str, table: tables.SecretTable) -> SecretReference:
     return SecretReference(owner, source, place)
 
 
-def _account(name: str, table: tables.ImapTable | tables.ExchangeTable) -> Account:
-    return _imap(name, table) if isinstance(table, tables.ImapTable) else _exchange(name, table)
+def _account(name: str, table: tables.ImapTable | tables.ExchangeTable | tables.GraphTable) -> Account:
+    match table:
+        case tables.ImapTable():
+            return _imap(name, table)
+        case tables.ExchangeTable():
+            return _exchange(name, table)
+        case tables.GraphTable():
+            return _graph(name, table)
+
+
+def _graph(name: str, table: tables.GraphTable) -> GraphAccount:
+    keeps = table.single_item_recovery
+    return GraphAccount(
+        name=name,
+        tenant=table.tenant or "",
+        client_id=table.client_id or "",
+        auth=Proof(table.auth),
+        secret=_reference(name, table.secret) if table.secret else None,
+        endpoint=table.endpoint,
+        authority=table.authority,
+        ca_file=Path(table.ca_file) if table.ca_file else None,
+        timeout=table.timeout,
+        patience=table.patience,
+        has_recoverable_items=table.recoverable_items,
+        tells_of_archive=table.archive == "auto",
+        single_item_recovery=Period.parse(keeps) if keeps else None,
+        reviews_receipts=table.unread_receipts == "review",
+        hold_category=table.hold_category,
+    )
 
 
 def _exchange(name: str, table: tables.ExchangeTable) -> ExchangeAccount:
@@ -164,7 +193,7 @@ def _roles(table: tables.RolesTable, account: Account | None = None) -> Mapping[
 
 def _sign(keyword: str, account: Account) -> str:
     """By what an item is held: a keyword over IMAP, the account's category on Exchange."""
-    return account.hold_category if isinstance(account, ExchangeAccount) else keyword
+    return keyword if isinstance(account, ImapAccount) else account.hold_category
 
 
 def _helpline(table: tables.HelplineTable, policy: Policy, account: Account) -> HelplineSettings:

@@ -27,7 +27,11 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
 }
 
 #: What one would write, for keys that may be missing.
-_KINDS: Final[dict[str, type[tables.Table]]] = {"imap": tables.ImapTable, "exchange": tables.ExchangeTable}
+_KINDS: Final[dict[str, type[tables.Table]]] = {
+    "imap": tables.ImapTable,
+    "exchange": tables.ExchangeTable,
+    "graph": tables.GraphTable,
+}
 
 _EXAMPLES: Final = {
     "endpoint": 'such as endpoint = "https://mail.charity.example/EWS/Exchange.asmx"',

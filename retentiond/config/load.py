@@ -200,7 +200,8 @@ def _check_files(config: Config, lines: dict[Location, int]) -> None:
     for account in config.accounts.values():
         at: Location = ("account", account.name)
         key = _dotted((*at, "secret"))
-        found.append(openness(account.secret, name, line_of(lines, (*at, "secret")), key))
+        if account.secret is not None:
+            found.append(openness(account.secret, name, line_of(lines, (*at, "secret")), key))
         if account.ca_file and (whom := too_open(account.ca_file, WRITE)):
             what, line = f"the certificate's file can be changed by {whom}", line_of(lines, (*at, "ca_file"))
             way_on = f"chmod go-w {shlex.quote(str(account.ca_file))}"

@@ -154,7 +154,52 @@ class ExchangeAccount:
         return self.access is Access.IMPERSONATION
 
 
-Account: TypeAlias = ImapAccount | ExchangeAccount
+class Proof(StrEnum):
+    """How an application proves to Microsoft Entra who it is."""
+
+    CERTIFICATE = "certificate"
+    FEDERATED = "federated"
+    MANAGED_IDENTITY = "managed-identity"
+    SECRET = "secret"  # noqa: S105 — the name of a way, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class GraphAccount:
+    """How to reach a tenant of Microsoft 365 by Graph. `timeout` and `patience` are in seconds.
+
+    `secret` is where the proof is kept: a PEM file of private key and certificate, a federated assertion,
+    or a client secret; None with a managed identity. `reviews_receipts`: what is unread and asked for a
+    receipt is left to a person.
+    """
+
+    name: str
+    tenant: str
+    client_id: str
+    auth: Proof
+    secret: SecretReference | None
+    endpoint: str
+    authority: str
+    ca_file: Path | None
+    timeout: int
+    patience: int
+    has_recoverable_items: bool
+    tells_of_archive: bool
+    single_item_recovery: Period | None
+    reviews_receipts: bool
+    hold_category: str
+
+    kind: ClassVar[str] = "graph"
+    #: Roles are told by the server, and what it keeps is seen or declared as single item recovery.
+    roles: ClassVar[Mapping[Role, str]] = MappingProxyType({})
+    server_keeps: ClassVar[Period | None] = None
+
+    @property
+    def host(self) -> str:
+        """Graph's name, as the endpoint has it."""
+        return urlsplit(self.endpoint).hostname or ""
+
+
+Account: TypeAlias = ImapAccount | ExchangeAccount | GraphAccount
 
 
 @dataclass(frozen=True, slots=True)

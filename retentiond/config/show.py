@@ -15,6 +15,7 @@ from retentiond.config.settings import (
     Config,
     Elsewhere,
     ExchangeAccount,
+    GraphAccount,
     HelplineSettings,
     LettersSettings,
     SecretReference,
@@ -93,6 +94,8 @@ def _alert(alert: AlertSettings) -> str:
 def _account(account: Account) -> str:
     if isinstance(account, ExchangeAccount):
         return _exchange(account)
+    if isinstance(account, GraphAccount):
+        return _graph(account)
     return _table(
         f"[account.{account.name}]",
         kind=account.kind,
@@ -128,6 +131,27 @@ def _exchange(account: ExchangeAccount) -> str:
         recoverable_items=account.has_recoverable_items,
         archive="auto" if account.looks_in_archive else "no",
         single_item_recovery=account.single_item_recovery,
+        hold_category=account.hold_category,
+    )
+
+
+def _graph(account: GraphAccount) -> str:
+    return _table(
+        f"[account.{account.name}]",
+        kind=account.kind,
+        tenant=account.tenant or None,
+        client_id=account.client_id or None,
+        auth=account.auth,
+        secret=account.secret,
+        endpoint=account.endpoint,
+        authority=account.authority,
+        ca_file=account.ca_file,
+        timeout=f"{account.timeout} seconds",
+        patience=f"{account.patience} seconds",
+        recoverable_items=account.has_recoverable_items,
+        archive="auto" if account.tells_of_archive else "no",
+        single_item_recovery=account.single_item_recovery,
+        unread_receipts="review" if account.reviews_receipts else "destroy",
         hold_category=account.hold_category,
     )
 

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from retentiond.config import letters, times, words
 
 #: The kinds of account that exist.
-KINDS = ("imap", "exchange")
+KINDS = ("imap", "exchange", "graph")
 
 # What an editor can check; `words.py` decides.
 _ALIAS = "^[a-z0-9][a-z0-9-]{0,31}$"
@@ -312,6 +312,56 @@ class ExchangeTable(Table):
     )
 
 
+class GraphTable(Table):
+    """A tenant of Microsoft 365, and the application that opens its mailboxes by Microsoft Graph."""
+
+    kind: Literal["graph"] = Field(description="The kind of server.")
+    tenant: Annotated[str, AfterValidator(_accepted(words.tenant))] | None = Field(
+        default=None, description="The tenant's id, or one of its domains."
+    )
+    client_id: Annotated[str, AfterValidator(_accepted(words.client_id))] | None = Field(
+        default=None, description="The application's id; with managed-identity one assigned by a user."
+    )
+    auth: Literal["certificate", "federated", "managed-identity", "secret"] = Field(
+        default="certificate", description="How the application is proved; a secret is discouraged."
+    )
+    secret: SecretTable | None = Field(
+        default=None,
+        description="Where the proof is kept: private key and certificate in one PEM file, "
+        "a federated assertion, or the application's secret.",
+    )
+    endpoint: Annotated[str, AfterValidator(_accepted(words.graph))] = Field(
+        default="https://graph.microsoft.com/v1.0", description="Graph of this cloud."
+    )
+    authority: Annotated[str, AfterValidator(_accepted(words.authority))] = Field(
+        default="https://login.microsoftonline.com", description="Where tokens come from in this cloud."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+    patience: Seconds = Field(
+        default=300, description="For how long in all a busy server is waited for, in one command."
+    )
+    recoverable_items: bool = Field(default=True, description="Look into Recoverable Items too.")
+    archive: Literal["auto", "no"] = Field(
+        default="auto", description="Tell of an archive mailbox, which cannot be swept by Graph."
+    )
+    single_item_recovery: Keeping | None = Field(
+        default=None, description="So long this server keeps what was removed (you declare it)."
+    )
+    unread_receipts: Literal["review", "destroy"] = Field(
+        default="review",
+        description="What is unread and asked for a receipt: a person looks, until `retentiond check "
+        "--tenant-probe` has shown that its destruction sends nothing.",
+    )
+    hold_category: Text = Field(
+        default="Retention hold",
+        max_length=255,
+        description="What bears this category, or is of a conversation that does, is held.",
+    )
+
+
 class HelplineTable(Table):
     """A helpline's shared mailbox: what is due in it is destroyed."""
 
@@ -353,7 +403,8 @@ class ElsewhereTable(Table):
 
 
 AccountTable: TypeAlias = Annotated[
-    Annotated[ImapTable | ExchangeTable, Field(discriminator="kind")], BeforeValidator(_known_kind)
+    Annotated[ImapTable | ExchangeTable | GraphTable, Field(discriminator="kind")],
+    BeforeValidator(_known_kind),
 ]
 
 

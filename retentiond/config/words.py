@@ -28,6 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\.?")
 _KEYWORD = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z\[^_`a-z|}~-]{1,100}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
 _SECONDS = re.compile(r"(\d{1,4}) (second|minute)s?")
 _SHOWABLE = re.compile(r"[-+]?[0-9.,]{1,12} ?[A-Za-z]{0,12}")
 _LONGEST_WAIT: Final = 600
@@ -130,9 +131,40 @@ def endpoint(value: str) -> str:
     if any(parts == online or parts.endswith("." + online) for online in _ONLINE):
         raise NotAccepted(
             "Exchange Online lets nobody in by EWS",
-            "its way is the account kind graph, which this version does not have",
+            'its way is an account of kind = "graph"',
         )
     return value
+
+
+def graph(value: str) -> str:
+    """The root of Microsoft Graph: https, a host, a version."""
+    _https(value, 'such as endpoint = "https://graph.microsoft.com/v1.0"')
+    return value.rstrip("/")
+
+
+def authority(value: str) -> str:
+    """Where applications get their tokens: https and a host; the tenant is added."""
+    example = 'such as authority = "https://login.microsoftonline.com"'
+    if urlsplit(plain(value)).path not in ("", "/"):
+        raise NotAccepted("this is more than a host; the tenant is a key of its own", example)
+    _https(value.rstrip("/") + "/tenant", example)
+    return value.rstrip("/")
+
+
+def tenant(value: str) -> str:
+    """A tenant's id or one of its domains."""
+    return _identifier(value, 'such as tenant = "charity.onmicrosoft.com"')
+
+
+def client_id(value: str) -> str:
+    """An application's id, or that of a managed identity."""
+    return _identifier(value, "the application (client) id, as Entra shows it")
+
+
+def _identifier(value: str, example: str) -> str:
+    if not _IDENTIFIER.fullmatch(value) or value.lower() in ("common", "organizations", "consumers"):
+        raise NotAccepted("this names nobody in Microsoft Entra", example)
+    return value.lower()
 
 
 def token_url(value: str) -> str:

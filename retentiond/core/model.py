@@ -94,6 +94,8 @@ class Item:
     marks: Marks = Marks()
     size: int = 0
     first_seen: datetime | None = None
+    #: It is unread and its sender asked to be told: destroying it might make the server send something (P7).
+    wakes_receipt: bool = field(default=False, kw_only=True)
     #: By what a letter is known again although its key changes with each edit: a mark of where it lies.
     sighting: Mark | None = None
 
@@ -123,7 +125,7 @@ class Hindrance(StrEnum):
 
 
 class Notice(StrEnum):
-    """What a person must know of a folder of letters besides what is due there (P4)."""
+    """What a person must know of a folder besides what is due there (P4; an archive out of reach: P2)."""
 
     OPEN_TO_OTHERS = "open-to-others"
     RIGHTS_UNKNOWN = "rights-unknown"
@@ -134,6 +136,8 @@ class Notice(StrEnum):
     NOT_A_FILE = "not-a-file"
     OTHER_MOUNT = "other-mount"
     BIN_NOT_TOLD_APART = "bin-not-told-apart"
+    ITEMS_UNSEEN = "items-unseen"
+    ARCHIVE_UNSWEPT = "archive-unswept"
 
     @property
     def is_harmless(self) -> bool:
@@ -157,7 +161,7 @@ class Census:
     looks_imported: bool = False
     #: With SERVER_KEEPS: until when, as far as the server or its operator says.
     kept_until: date | None = None
-    #: What was noticed in a folder of letters, and on how many things.
+    #: What was noticed there, and on how many things.
     notices: tuple[tuple[Notice, int], ...] = ()
 
 
@@ -220,6 +224,7 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
     HOME_UNREACHABLE = "home-unreachable"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True)

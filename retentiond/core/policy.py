@@ -36,11 +36,11 @@ def judge(item: Item, terms: Terms) -> Verdict:
     if item.is_held:
         return Hold()
     if item.received is None or not terms.believes(item.received):
-        if item.first_seen is not None and item.first_seen < terms.cutoff:
+        if item.first_seen is not None and item.first_seen < terms.cutoff and not item.wakes_receipt:
             return Destroy(Reason.DUE_SINCE_SEEN)
         return Review(Reason.UNDATED)
     if item.received < terms.cutoff:
-        return Destroy(Reason.DUE)
+        return Review(Reason.RECEIPT) if item.wakes_receipt else Destroy(Reason.DUE)
     # A letter stood under this name before this file was made: an editor that saves by replacing, or a new
     # letter under an old name. It is not destroyed early, and it is not kept silently.
     name_since = item.first_seen if item.sighting is not None else None
@@ -71,6 +71,8 @@ def judge_stray(
     (home,) = owners
     term = terms[home]
     is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
+    if item.wakes_receipt:
+        return Review(Reason.RECEIPT)
     if is_overdue and not item.is_held:
         return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:

@@ -135,6 +135,23 @@ class Question:
     replying_to: tuple[str, ...] = field(default=(), repr=False)
 
 
+class Granted(StrEnum):
+    """How it stands with one permission of an application."""
+
+    HERE = "here"
+    MISSING = "missing"
+    UNNEEDED = "unneeded"
+    TENANT_WIDE = "tenant-wide"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission, by its name at the server, and how it stands with it."""
+
+    permission: str
+    state: Granted
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What this server, for this login, can promise. Shown by `check`."""
@@ -148,6 +165,8 @@ class Abilities:
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()
+    #: What an application may do in this mailbox, where the server lets that be asked.
+    grants: tuple[Grant, ...] = ()
 
 
 class Sameness(StrEnum):
@@ -173,6 +192,8 @@ class Message:
     content: bytes
     received: datetime
     flags: frozenset[str]
+    #: The whole item as its server packs it (`Mailbox.pack`); opaque, empty where there is none.
+    parcel: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +305,16 @@ class Mailbox(Protocol):
         `sizes` are theirs in bytes, where the caller knows them: the server is not asked once more.
         What is gone is left out. Raises Changed where the Place has another version by now.
         """
+        ...
+
+    @property
+    def takes_parcels(self) -> bool:
+        """Whether items that another mailbox packed may be stored here."""
+        ...
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        """Each of these items as its server packs it whole (base64), for a mailbox that takes parcels; an
+        item that it does not pack is left out. Empty where this kind of server packs nothing."""
         ...
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:

@@ -26,8 +26,8 @@ from retentiond.mailbox.base import (
     Standing,
 )
 from retentiond.mailbox.ews_line import Line
-from retentiond.mailbox.ews_patience import Patience
 from retentiond.mailbox.ews_session import Session
+from retentiond.mailbox.patience import Patience
 
 
 class EwsMailbox:
@@ -132,6 +132,13 @@ class EwsMailbox:
         self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
     ) -> Iterator[Message]:
         return ews_carry.fetch(self._session, place, keys)
+
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return ews_carry.pack(self._session, place, keys)
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return ews_carry.copies(self._session, place, of)

@@ -16,7 +16,6 @@ from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.ews_line import TurnedAway
 from retentiond.mailbox.ews_look import end_of_keeping
-from retentiond.mailbox.ews_patience import OutOfPatience
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     DELETED_ON,
@@ -32,6 +31,7 @@ from retentiond.mailbox.ews_words import (
     tag,
     text,
 )
+from retentiond.mailbox.patience import OutOfPatience
 
 #: How often a batch is tried, with a look before each time.
 _ATTEMPTS = 4

@@ -6,11 +6,8 @@ and ignores a second policy; its retrying; what the environment says of proxies,
 
 from __future__ import annotations
 
-import ssl
 import time
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -21,6 +18,7 @@ from exchangelib.transport import BASIC, NTLM, OAUTH2
 
 from retentiond.config import Auth, ExchangeAccount
 from retentiond.mailbox.ews_words import NotUnderstood
+from retentiond.mailbox.tls import Verified, date_of, retry_after
 
 _KERBEROS = "gssapi"
 
@@ -48,34 +46,14 @@ class Policy(RetryPolicy):  # type: ignore[misc]
         raise ValueError("nobody waits here")
 
     def raise_response_errors(self, response: requests.Response) -> None:
-        with suppress(TypeError, ValueError):
-            self.date = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-            self.heard = time.monotonic()
+        if date := date_of(response.headers.get("Date")):
+            self.date, self.heard = date, time.monotonic()
         is_xml = "xml" in response.headers.get("Content-Type", "").lower()
         if response.status_code == 200 and not is_xml:
             raise NotUnderstood
         if response.status_code == 200 or (response.status_code == 500 and is_xml):
             return
-        raise Status(response.status_code, _retry_after(response.headers.get("Retry-After")))
-
-
-class _Tls(requests.adapters.HTTPAdapter):
-    """TLS 1.2 or newer, with the private authority alone where there is one. Nothing loosens it."""
-
-    def __init__(self, account: ExchangeAccount) -> None:
-        self._context = ssl.create_default_context(cafile=account.ca_file)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0, pool_block=True)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        conn.cert_reqs = "CERT_REQUIRED"
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        host, _ = super().build_connection_pool_key_attributes(request, True, cert)
-        return host, {"ssl_context": self._context, "cert_reqs": "CERT_REQUIRED"}
+        raise Status(response.status_code, retry_after(response.headers.get("Retry-After")))
 
 
 class Protocol(BaseProtocol):  # type: ignore[misc]
@@ -92,7 +70,7 @@ class Protocol(BaseProtocol):  # type: ignore[misc]
     def raw_session(self, prefix: str, *args: Any, **kwargs: Any) -> Any:
         session = super().raw_session(prefix, *args, **kwargs)
         session.trust_env = False
-        adapters = _Tls(self._account), _Tls(self._account)
+        adapters = Verified(self._account.ca_file), Verified(self._account.ca_file)
         session.mount(prefix, adapters[0])
         if self._account.token_url:
             session.mount(self._account.token_url, adapters[1])
@@ -134,14 +112,3 @@ class _AppCredentials(OAuth2Credentials):  # type: ignore[misc]
     @property
     def scope(self) -> list[str]:
         return [self.audience]
-
-
-def _retry_after(told: str | None) -> float | None:
-    """Seconds, from a number or a date (RFC 9110, 10.2.3)."""
-    if told is None:
-        return None
-    if told.strip().isdigit():
-        return float(told)
-    with suppress(TypeError, ValueError):
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
-    return None

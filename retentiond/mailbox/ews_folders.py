@@ -7,22 +7,16 @@ business of ours; Recoverable Items, the bin behind the bins, is (P2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from retentiond.core.model import Kind, Role
+from retentiond.core.model import Kind
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_words import Element, M, NotUnderstood, T, attribute, id_of, shape, tag, text
+from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
 
-ROLES = {
-    "inbox": Role.INBOX,
-    "sentitems": Role.SENT,
-    "deleteditems": Role.TRASH,
-    "drafts": Role.DRAFTS,
-    "junkemail": Role.JUNK,
-}
 #: Not mail, with all that lies below them.
 _OTHER = ("outbox", "calendar", "contacts", "tasks", "notes", "journal", "searchfolders", "syncissues")
 _TOP, _ARCHIVE_TOP = "msgfolderroot", "archivemsgfolderroot"
@@ -32,29 +26,6 @@ _FIELDS = (
     *("folder:EffectiveRights", "folder:DistinguishedFolderId"),
 )
 _PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may."""
-
-    id: str
-    path: str
-    label: str
-    role: Role
-    count: int
-    is_bin: bool = False
-    is_archive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The folders of mail, and what else was learnt on the way."""
-
-    folders: tuple[Folder, ...]
-    top: str
-    has_archive: bool
-    sees_bins: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +56,7 @@ def layout_of(line: Line, scope: Scope, marker: Marker, mailbox: str) -> Layout:
     told = {folder.id: folder for found in (_below(line, each.id) for each in tops) for folder in found}
     told |= {each.id: each for name, each in known.items() if name not in (_TOP, _ARCHIVE_TOP)}
     folders = tuple(_mail(told, known, scope, marker))
-    _check_configured(line, scope, folders)
+    check_configured(line.target, scope, folders)
     sees_bins = line.account.has_recoverable_items and "recoverableitemspurges" in known
     return Layout(folders, top.id if top else "", archive is not None, sees_bins)
 
@@ -178,7 +149,7 @@ def _mail(
     """Of all folders those of mail, with their labels; bins last."""
     by_id = {each.id: name for name, each in known.items()}
     archive = known.get(_ARCHIVE_TOP)
-    used: set[str] = set()
+    labels = Labels(scope, marker)
     found = []
     for each in told.values():
         name = by_id.get(each.id, "")
@@ -189,14 +160,7 @@ def _mail(
         is_archive = is_archive or (archive is not None and above[-1].parent == archive.id)
         path = "/".join(folder.name for folder in reversed(above))
         path = f"In-Place Archive/{path}" if is_archive and not is_bin else path
-        role, label = _role(name, path, scope), ""
-        if name in ROLES or role not in (Role.OTHER, *ROLES.values()):
-            label = role.value
-        elif name:
-            label = name.replace("recoverableitems", "recoverable-").replace("archive", "archive-", 1)
-        if not label or label in used:
-            label = marker.folder(scope.target, path if path not in used else f"{path}\0{each.id}")
-        used |= {label, path}
+        role, label = labels.label(name, path, each.id)
         found.append(Folder(each.id, path, label, role, each.count, is_bin, is_archive))
     return iter(sorted(found, key=lambda folder: (folder.is_bin, folder.is_archive)))
 
@@ -214,21 +178,3 @@ def _is_mail(folder: _Told, name: str) -> bool:
     """Whether a folder holds mail, by its class; the bins have none."""
     is_mail = folder.kind == "" or folder.kind == "IPF.Note" or folder.kind.startswith("IPF.Note.")
     return folder.is_plain and (is_mail or name in ROLES) and name not in _OTHER
-
-
-def _role(name: str, path: str, scope: Scope) -> Role:
-    if path == scope.hold_folder:
-        return Role.HOLD
-    if name in ROLES:
-        return ROLES[name]
-    named = (role for role, wanted in scope.roles.items() if wanted == path and role not in ROLES.values())
-    return next(named, Role.OTHER)
-
-
-def _check_configured(line: Line, scope: Scope, folders: Iterable[Folder]) -> None:
-    """A configured folder that is missing is an error, never an empty one."""
-    paths = {folder.path for folder in folders}
-    wanted = [*([scope.hold_folder] if scope.hold_folder else []), *scope.roles.values()]
-    for name in wanted:
-        if name not in paths:
-            raise Refused(line.target, Why.NO_FOLDER, name)

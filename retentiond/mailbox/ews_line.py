@@ -7,13 +7,10 @@ an order is given once.
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -25,8 +22,9 @@ from oauthlib.oauth2 import OAuth2Error, TokenExpiredError
 from retentiond.config import ExchangeAccount
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.ews_door import Policy, Protocol, Status, configuration
-from retentiond.mailbox.ews_patience import OutOfPatience, Patience
 from retentiond.mailbox.ews_words import SOAP, E, Element, M, NotUnderstood, T, envelope, parsed
+from retentiond.mailbox.patience import OutOfPatience, Patience
+from retentiond.mailbox.tls import why_broken
 
 #: The server says "later", and did nothing.
 _BUSY = frozenset(
@@ -176,11 +174,11 @@ class Line:
         except OAuth2Error:
             raise _Trouble(Why.PASSWORD, may_ask_again=False) from None
         except (ErrorTimeoutExpired, ErrorInternalServerTransientError) as error:
-            raise _Trouble(_of_connection(error), may_ask_again=self._has_answered) from None
+            raise _Trouble(why_broken(error), may_ask_again=self._has_answered) from None
         except (TransportError, requests.exceptions.SSLError) as error:
-            raise _Trouble(_of_tls(error), may_ask_again=False) from None
+            raise _Trouble(why_broken(error), may_ask_again=False) from None
         except (requests.exceptions.RequestException, OSError) as error:
-            raise _Trouble(_of_connection(error), may_ask_again=self._has_answered) from None
+            raise _Trouble(why_broken(error), may_ask_again=self._has_answered) from None
         except MailboxError:
             raise
         except Exception:  # what NTLM and Kerberos raise is not written down anywhere
@@ -260,27 +258,3 @@ def _back_off(element: Element) -> float | None:
         if value.get("Name") == "BackOffMilliseconds" and told.isdigit():
             return int(told) / 1000
     return None
-
-
-def _causes(error: BaseException) -> Sequence[BaseException]:
-    """The error and all that it was raised for, by class only: their words are never read."""
-    found: list[BaseException] = []
-    left: list[Any] = [error]
-    while left and len(found) < 20:
-        each = left.pop()
-        if isinstance(each, BaseException) and each not in found:
-            found.append(each)
-            left += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
-    return found
-
-
-def _of_tls(error: BaseException) -> Why:
-    causes = _causes(error)
-    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
-        return Why.CERTIFICATE
-    return Why.TLS if any(isinstance(each, ssl.SSLError) for each in causes) else Why.NETWORK
-
-
-def _of_connection(error: BaseException) -> Why:
-    is_slow = any(isinstance(each, TimeoutError | requests.exceptions.Timeout) for each in _causes(error))
-    return Why.TIMEOUT if is_slow else Why.NETWORK

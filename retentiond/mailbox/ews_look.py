@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
-from retentiond.core.period import Period
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import SIGN, Session
 from retentiond.mailbox.ews_words import (
     AUTHOR,
@@ -33,6 +31,7 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -185,18 +184,9 @@ def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
-    """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
-    day of its deletion. Where the server does not tell that day, from now on."""
-    period: Period | None = session.line.account.single_item_recovery
-    deleted = moment_of(row.property(DELETED_ON))
-    if period is None:
-        return None
-    if deleted is None:
-        deleted = session.line.clock
-    if deleted is None:
-        return None
-    end = period.after(deleted.date())
-    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+    """Until when single item recovery keeps one item of Recoverable Items."""
+    period, clock = session.line.account.single_item_recovery, session.line.clock
+    return end_of_period(period, moment_of(row.property(DELETED_ON)), clock)
 
 
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,9 @@ from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused
 from retentiond.mailbox import ews_carry, ews_destroy
 from retentiond.mailbox.base import Abilities, ClockReading, Message
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_session import Session, only
 from retentiond.mailbox.ews_words import M, NotUnderstood, contains, id_of, tag, text
+from retentiond.mailbox.layout import Folder
 
 #: By how much this machine's clock and the server's may differ.
 CLOCK = timedelta(minutes=5)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
-from retentiond.core.model import Key, Kind, Place, Role
-from retentiond.errors import Changed, MailboxError, Refused, Unreachable, Why
+from retentiond.core.model import Key, Role
+from retentiond.errors import MailboxError, Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
-from retentiond.mailbox.ews_folders import Folder, Layout, layout_of
+from retentiond.mailbox.ews_folders import layout_of
 from retentiond.mailbox.ews_line import Line, Reply
 from retentiond.mailbox.ews_words import (
     Element,
@@ -26,6 +25,7 @@ from retentiond.mailbox.ews_words import (
     shape,
     tag,
 )
+from retentiond.mailbox.layout import Folder, Folders, Layout
 
 #: How many items one request names, and how many ids one page may hold (the server's own limit).
 CHUNK = 100
@@ -45,68 +45,19 @@ class Page:
     is_last: bool
 
 
-class Session:
+class Session(Folders):
     """One mailbox on one line."""
 
     def __init__(self, line: Line, scope: Scope, marker: Marker, mailbox: str) -> None:
+        super().__init__(scope, marker)
         self.line = line
-        self.scope = scope
-        self.marker = marker
         self.mailbox = mailbox
-        self._layout: Layout | None = None
 
-    @property
-    def target(self) -> str:
-        return self.scope.target
-
-    # ── folders ──────────────────────────────────────────────────────────────────────────────────
-
-    def layout(self, *, afresh: bool = False) -> Layout:
-        """The folders; asked for once in a session, for ids of folders do not change."""
-        if self._layout is None or afresh:
-            try:
-                self._layout = layout_of(self.line, self.scope, self.marker, self.mailbox)
-            except NotUnderstood:
-                raise Unreachable(self.target, Why.PROTOCOL) from None
-        return self._layout
-
-    def know(self, folder: Folder) -> None:
-        """A folder that was made since the layout was asked for."""
-        layout = self.layout()
-        self._layout = replace(layout, folders=(*layout.folders, folder))
-
-    def folder(self, label: str) -> Folder | None:
-        return next((each for each in self.layout().folders if each.label == label), None)
-
-    def in_role(self, role: Role) -> Folder:
-        """The folder of this role. Raises Refused(role-unknown)."""
-        for folder in self.layout().folders:
-            if folder.role is role and not folder.is_archive:
-                return folder
-        raise Refused(self.target, Why.ROLE_UNKNOWN, role.value)
-
-    def place(self, folder: Folder) -> Place:
-        return Place(self.target, folder.label, folder.role)
-
-    def at(self, place: Place) -> Folder:
-        """The folder that was seen before. Raises Changed where it is gone."""
-        folder = self.folder(place.folder)
-        if folder is None or place.version != 0:
-            raise Changed(self.target, Why.NO_FOLDER, place.folder)
-        return folder
-
-    def looked_into(self) -> tuple[Folder, ...]:
-        """All folders of a helpline; of an advisor's those that the configuration names."""
-        folders, names = self.layout().folders, self.scope.look_in
-        if self.scope.kind is Kind.HELPLINE:
-            return folders
-        return tuple(each for each in folders if each.path in names or each.label in names)
-
-    def bins(self, of: Folder) -> tuple[Folder, ...]:
-        """The folders of Recoverable Items behind a folder."""
-        return tuple(
-            each for each in self.layout().folders if each.is_bin and each.is_archive == of.is_archive
-        )
+    def _asked_layout(self) -> Layout:
+        try:
+            return layout_of(self.line, self.scope, self.marker, self.mailbox)
+        except NotUnderstood:
+            raise Unreachable(self.target, Why.PROTOCOL) from None
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────────
 
@@ -240,8 +191,3 @@ def only(element: Element, where: str) -> Element:
     if len(found) != 1:
         raise NotUnderstood
     return found[0]
-
-
-def aware(received: datetime | None) -> datetime:
-    """A date to sort by; what has none stands first."""
-    return received or datetime.min.replace(tzinfo=UTC)

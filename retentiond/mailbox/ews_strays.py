@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
-from retentiond.errors import Refused, Why
-from retentiond.mailbox.ews_folders import Folder
 from retentiond.mailbox.ews_look import ROW, THREAD, hindrance_of, marks_of_row
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
+from retentiond.mailbox.layout import Folder
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.
@@ -21,7 +20,7 @@ _TERMS = 25
 
 def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
     """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
-    wanted = [_wanted(session, name) for name in session.scope.look_in]
+    wanted = [session.named(name) for name in session.scope.look_in]
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     if session.scope.identities:
         for folder, row in session.found(wanted, STRAY, _by_identity(session)):
@@ -44,14 +43,6 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
         )
         hindrance = hindrance_of(session, str(items[0].ref.key)) if items else None
         yield FolderView(Census(place, None, hindrance=hindrance), (), items)
-
-
-def _wanted(session: Session, name: str) -> Folder:
-    """A folder by its role or its path. Raises Refused(no-folder)."""
-    for folder in session.layout().folders:
-        if folder.path == name or (folder.role.value == name and not folder.is_archive):
-            return folder
-    raise Refused(session.target, Why.NO_FOLDER, name)
 
 
 def _by_identity(session: Session) -> str:

@@ -125,6 +125,13 @@ class ImapMailbox:
     ) -> Iterator[Message]:
         return imap_carry.fetch(self._session, place, keys, sizes)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return imap_carry.copies(self._session, place, of, by, self._indexes)
 

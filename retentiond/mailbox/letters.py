@@ -278,6 +278,13 @@ class LettersMailbox:
     ) -> Iterator[Message]:
         self._no_deed()
 
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         self._no_deed()
 

@@ -268,6 +268,13 @@ class MemoryMailbox:
                 flags = stored.flags - {_DELETED, "\\Recent"}
                 yield Message(key, stored.content, stored.received, flags)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         wanted = {self._alike(likeness, by) for likeness in of}
         name = self.names()[place.folder]

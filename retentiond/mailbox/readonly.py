@@ -82,6 +82,13 @@ class ReadOnly:
     ) -> Iterator[Message]:
         return self._mailbox.fetch(place, keys, sizes)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return self._mailbox.pack(place, keys)
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return self._mailbox.copies(place, of, by)
 

@@ -25,6 +25,10 @@ NOTICES: Final[dict[Notice, str]] = {
     Notice.OTHER_MOUNT: "folders on another file system, not looked into; make each a target of its own",
     Notice.BIN_NOT_TOLD_APART: "bins at the top of the file system that do not say what came from here, not"
     " touched; a person must see to them",
+    Notice.ITEMS_UNSEEN: "no messages, and this application cannot list them; grant MailboxItem.ReadWrite"
+    " (docs/admin/microsoft-365.md)",
+    Notice.ARCHIVE_UNSWEPT: "a mailbox of its own, which Microsoft Graph cannot sweep: what is due there"
+    " stays, and the promise is not kept there; empty or disable it (docs/admin/microsoft-365.md)",
 }
 
 #: What destruction is worth, and whether the disk is encrypted, by the codes of `Abilities.notes`.

@@ -22,6 +22,8 @@ REASONS: dict[Reason, str] = {
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
     Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
+    Reason.RECEIPT: "unread, and its sender asked for a receipt: its destruction might send one"
+    " (docs/admin/microsoft-365.md)",
 }
 
 DEEDS: dict[str, str] = {
@@ -90,8 +92,14 @@ WHYS: dict[str, str] = {
     " -MessageCopyForSendOnBehalfEnabled $true",
     "recovery-undeclared": "whether single item recovery or a hold keeps what is removed cannot be asked over"
     " EWS: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor,LitigationHoldEnabled",
+    "items-unseen": "mailbox items cannot be asked for (another cloud, or a permission is missing): replies"
+    " cannot be carried, and what is no message cannot be seen",
+    "recovery-assumed": "whether single item recovery is on cannot be asked by Graph; of what is kept, 14"
+    " days are assumed: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
+    "not-kept": "that server did not keep it whole (its date, its flags or its content), so the copy was"
+    " taken out again and the reply stays where it is",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
     "no-directory": "there is no such directory; a missing directory is not an empty one",
     "not-mounted": "what should be mounted there is not, and an empty place is not an empty folder; mount it",
@@ -99,6 +107,7 @@ WHYS: dict[str, str] = {
     "open-file": "a program has it open; it is looked at again in the next sweep",
     "immutable": "it is immutable or append-only; chattr -i -a lets it go",
     "no-deed": "a folder of letters has no such deed",
+    "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }
@@ -155,6 +164,26 @@ def finding_sentence(finding: Finding) -> str:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"
             return f"{count} removed, and {kept}{_until(finding)}: not yet destroyed; {see}"
+
+
+#: How a reply goes home, by the kinds of the two servers; from IMAP to IMAP it is carried byte for byte.
+_WAYS: dict[tuple[str, str], str] = {
+    ("imap", "imap"): "byte for byte (copied by the server where one login reaches both mailboxes)",
+    ("exchange", "exchange"): "whole: copied by the server, else exported and uploaded, else as MIME",
+    ("graph", "graph"): "whole: exported and imported",
+    ("exchange", "graph"): "exported and imported where the cloud takes it, else written anew",
+    ("graph", "exchange"): "exported and uploaded where the server takes it, else as MIME with its dates",
+    ("imap", "exchange"): "as MIME with its dates; keywords become categories",
+    ("imap", "graph"): "written anew, with its dates; keywords become categories",
+}
+_ANEW = "; what is signed, encrypted, over 2.8 MB or holds another message cannot be, and stays where it is"
+_TO_IMAP = "as the MIME that its server gives; categories become keywords"
+
+
+def way_home(source: str, home: str) -> str:
+    """By which way replies go from an advisor's kind of server to a helpline's."""
+    way = _WAYS.get((source, home), _TO_IMAP)
+    return way + (_ANEW if way.endswith("anew") or "anew," in way else "")
 
 
 def elsewhere_sentence(what: str, kept: Period) -> str:

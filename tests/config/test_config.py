@@ -247,7 +247,8 @@ def keys(schema: dict[str, Any], table: dict[str, Any]) -> set[str]:
 def test_the_example_is_a_configuration_as_it_stands(loaded: Loaded) -> None:
     config = loaded(EXAMPLE)
     assert len(config.helplines) == len(config.advisors) == 2
-    assert [account.kind for account in config.accounts.values()] == ["imap", "imap", "exchange", "exchange"]
+    kinds = [account.kind for account in config.accounts.values()]
+    assert kinds == ["imap", "imap", "exchange", "exchange", "graph"]
     assert config.policy.period == Period(months=6)
 
 

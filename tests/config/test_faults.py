@@ -154,7 +154,7 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
         ],
     ),
     "a kind that does not exist": (
-        LEAST.replace('"imap"\nhost', '"graph"\nendpoint'),
+        LEAST.replace('"imap"\nhost', '"exchage"\nendpoint'),
         [(2, "account.main.kind", "no such kind", "there is: imap")],
     ),
     "no kind": (LEAST.replace('kind = "imap"\n', ""), [(1, "account.main.kind", "missing", "imap")]),

@@ -11,8 +11,8 @@ from typing import Any
 from retentiond.config import Access, Auth, ExchangeAccount, SecretReference, Source
 from retentiond.mailbox.base import Mailbox, Scope, Secret
 from retentiond.mailbox.ews import EwsMailbox
-from retentiond.mailbox.ews_patience import Patience
 from retentiond.mailbox.likeness import likeness
+from retentiond.mailbox.patience import Patience
 from tests.mailbox.grounds import MARKER, Ground, Seen
 from tests.servers.exchange import Exchange, FolderHandle
 

@@ -19,7 +19,7 @@ from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
-from retentiond.mailbox.ews_patience import OutOfPatience, Patience
+from retentiond.mailbox.patience import OutOfPatience, Patience
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER

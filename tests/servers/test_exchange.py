@@ -48,6 +48,7 @@ from tests.servers.exchange.letters import (
     numbered,
 )
 from tests.servers.exchange.soap import make, violations
+from tests.servers.schemas import ABSENT
 from tests.servers.seed import letter, stream
 
 
@@ -424,8 +425,8 @@ def test_changes_are_told_from_a_state_on(exchange: Exchange, client: Client) ->
 
 @pytest.fixture
 def schema() -> None:
-    if soap.schema_folder() is None:
-        pytest.skip("Microsoft's schemas are not beside this checkout; set RETENTIOND_SCHEMAS to check them")
+    if soap.schema() is None:
+        pytest.skip(ABSENT)
 
 
 @pytest.mark.usefixtures("schema")

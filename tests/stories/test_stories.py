@@ -19,6 +19,7 @@ from retentiond.core.model import Role
 from tests.servers.seed import Seed, letter, stream
 from tests.servers.settings import capability_without
 from tests.stories.exchange_world import Office
+from tests.stories.graph_world import Cloud
 from tests.stories.real_world import Helpline
 from tests.stories.world import HELD, LONDON, World, cutoff, private, reply
 
@@ -42,7 +43,11 @@ def exchange(many: int = 0) -> Any:
     return pytest.param(Ground("exchange", many), id="exchange")
 
 
-@pytest.fixture(params=[dovecot(), exchange()])
+def graph(many: int = 0) -> Any:
+    return pytest.param(Ground("graph", many), id="graph")
+
+
+@pytest.fixture(params=[dovecot(), exchange(), graph()])
 def ground(request: pytest.FixtureRequest) -> Ground:
     """Every kind of server, unless a story names its grounds."""
     told: Ground = request.param
@@ -56,6 +61,8 @@ def helpline(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) -> 
     if ground.kind == "exchange":
         story = Office(request.getfixturevalue("exchange"), tmp_path)
         story.narrow()
+    elif ground.kind == "graph":
+        story = Cloud(request.getfixturevalue("graph"), tmp_path)
     else:
         server = request.getfixturevalue("dovecot_factory")(**ground.options)
         line, ana = server.new_user("line"), server.new_user("ana")
@@ -70,6 +77,7 @@ def helpline(ground: Ground, request: pytest.FixtureRequest, tmp_path: Path) -> 
         dovecot("dovecot-in-utc", 10_000, zone="UTC"),
         dovecot("dovecot-in-tokyo", 10_000, zone="Asia/Tokyo"),
         exchange(1_000),
+        graph(1_000),
     ],
     indirect=True,
 )
@@ -119,6 +127,7 @@ def test_thousands_of_messages_over_two_years(ground: Ground, helpline: World) -
             capability=capability_without("MULTIAPPEND", "ESEARCH", "ESORT", "WITHIN", "LITERAL+"),
         ),
         exchange(60),
+        graph(60),
     ],
     indirect=True,
 )

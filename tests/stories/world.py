@@ -113,6 +113,10 @@ class World(ABC):
         """The folder as `mail` gives it, each message by what survives of it on every kind of server."""
         return self.mail(mailbox, folder)
 
+    def away(self) -> tuple[str, Path]:
+        """The keys of the account by which an advisor's mailbox is opened from elsewhere, and its secret."""
+        return self.account(), self.secret
+
     def accounts(self) -> str:
         """The tables of the accounts."""
         return f"""[account.mail]

@@ -18,9 +18,9 @@ with a real server yet, so a test that rests on one of them proves less than it 
 - The search key (0x300B) stays with an item through moves, copies, exports and the bins.
 """
 
-from tests.servers.exchange.handles import FolderHandle as FolderHandle
-from tests.servers.exchange.handles import MailboxHandle as MailboxHandle
-from tests.servers.exchange.handles import Seen as Seen
 from tests.servers.exchange.rights import Right as Right
 from tests.servers.exchange.server import Exchange as Exchange
 from tests.servers.exchange.server import Login as Login
+from tests.servers.mailstore.handles import FolderHandle as FolderHandle
+from tests.servers.mailstore.handles import MailboxHandle as MailboxHandle
+from tests.servers.mailstore.handles import Seen as Seen

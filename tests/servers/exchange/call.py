@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.retention import Retention
 from tests.servers.exchange.rights import Right, Rights
 from tests.servers.exchange.soap import Element, EwsError
-from tests.servers.exchange.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.retention import Retention
+from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
 
 #: One response message in the making: does the deed and gives what follows the response code.
 Part = Callable[[], Iterable[Element]]
@@ -71,11 +71,11 @@ class Call:
 
     def item_by(self, id_: str, need: Right) -> Item:
         mailbox, kind, number = self._found(id_)
-        for folder in mailbox.folders.values():
-            if kind == "I" and number in folder.items:
-                self.require(folder, need)
-                return folder.items[number]
-        raise EwsError("ErrorItemNotFound")
+        item = mailbox.by_number.get(number) if kind == "I" else None
+        if item is None:
+            raise EwsError("ErrorItemNotFound")
+        self.require(item.home, need)
+        return item
 
     def attachment(self, id_: str) -> tuple[Item, int]:
         mailbox, kind, number = self._found(id_)

@@ -19,10 +19,10 @@ from tests.servers.exchange.call import Call
 from tests.servers.exchange.faults import Action, Faults, Request
 from tests.servers.exchange.names import PATH, TOKEN_PATH
 from tests.servers.exchange.operations import OPERATIONS, carry_out, size_of
-from tests.servers.exchange.retention import Retention
 from tests.servers.exchange.rights import Rights
 from tests.servers.exchange.soap import Envelope, SoapFault
-from tests.servers.exchange.store import Store
+from tests.servers.mailstore.retention import Retention
+from tests.servers.mailstore.store import Store
 
 _XML = "text/xml; charset=utf-8"
 _PAGE = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body>Sign in</body></html>"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from tests.servers.script import Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,55 +135,4 @@ def stall(*, is_committed: bool = True) -> Action:
     return Action("stall", is_committed=is_committed)
 
 
-Trigger = int | str | Callable[[Request], bool]
-
-
-@dataclass(eq=False)
-class _Armed:
-    trigger: Trigger
-    action: Action
-    times: int | None
-    after: int
-
-    def is_due(self, request: Request) -> bool:
-        if self.times == 0:
-            return False
-        match self.trigger:
-            case int():
-                return request.number == self.after + self.trigger
-            case str():
-                return request.operation == self.trigger
-            case _:
-                return self.trigger(request)
-
-
-class Faults:
-    """What is to go wrong. `struck` holds what has: the request and the action."""
-
-    def __init__(self) -> None:
-        self.struck: list[tuple[Request, Action]] = []
-        self._armed: list[_Armed] = []
-        self._seen = 0
-
-    def at(self, trigger: Trigger, action: Action, times: int | None = 1) -> Action:
-        """Lets `action` happen at the nth request from now (from 1), at the next request of an operation
-        ("DeleteItem"), or where a predicate says so; `times` None: every time."""
-        self._armed.append(_Armed(trigger, action, times, self._seen))
-        return action
-
-    def clear(self) -> None:
-        """Nothing more goes wrong; what is stalled goes on."""
-        for armed in self._armed:
-            armed.action.release.set()
-        self._armed.clear()
-
-    def due(self, request: Request) -> Action | None:
-        """The action for a request; counts it as struck."""
-        self._seen = request.number
-        for armed in self._armed:
-            if armed.is_due(request):
-                if armed.times is not None:
-                    armed.times -= 1
-                self.struck.append((request, armed.action))
-                return armed.action
-        return None
+Faults = Script[Request, Action]

@@ -8,13 +8,13 @@ from tests.servers.exchange import soap
 from tests.servers.exchange.call import Call, Part
 from tests.servers.exchange.names import SIZE_LIMIT
 from tests.servers.exchange.operations_items import id_of_m
-from tests.servers.exchange.parcel import unpack
-from tests.servers.exchange.retention import Kept
 from tests.servers.exchange.rights import Right
 from tests.servers.exchange.shapes import only_id
 from tests.servers.exchange.soap import Element, EwsError, make
-from tests.servers.exchange.store import Folder, Item
 from tests.servers.exchange.writing import clear_field, new_item, set_field, stands_in_content
+from tests.servers.mailstore.parcel import CorruptParcel, unpack
+from tests.servers.mailstore.retention import Kept
+from tests.servers.mailstore.store import Folder, Item
 
 
 def create_item(call: Call) -> list[Part]:
@@ -166,7 +166,10 @@ def upload_items(call: Call) -> list[Part]:
             data = str(soap.find(element, "t:Data").text or "")
             if len(data) * 3 // 4 > SIZE_LIMIT:
                 raise EwsError("ErrorMessageSizeExceeded")
-            item = unpack(data, call.store.clock.now())
+            try:
+                item, _origin = unpack(data, call.store.clock.now())
+            except CorruptParcel:
+                raise EwsError("ErrorCorruptData") from None
             call.store.place(item, folder)
             return [id_of_m(item)]
 

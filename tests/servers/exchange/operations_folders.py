@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from tests.servers.exchange import soap
 from tests.servers.exchange.call import Call, Part
-from tests.servers.exchange.names import Known
 from tests.servers.exchange.restrictions import test_of
 from tests.servers.exchange.rights import Right
 from tests.servers.exchange.shapes_folders import folder_fields, folder_held, render_folder
 from tests.servers.exchange.soap import Element, EwsError, make
-from tests.servers.exchange.store import Folder
+from tests.servers.mailstore.names import Known
+from tests.servers.mailstore.store import Folder
 
 
 def get_folder(call: Call) -> list[Part]:

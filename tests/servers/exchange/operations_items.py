@@ -11,13 +11,13 @@ from tests.servers.exchange import soap
 from tests.servers.exchange.call import Call, Part
 from tests.servers.exchange.names import PAGE_CAP, PAGE_CAP_RESTRICTED, SIZE_LIMIT
 from tests.servers.exchange.operations_folders import paging, window
-from tests.servers.exchange.parcel import pack
 from tests.servers.exchange.properties import held
 from tests.servers.exchange.restrictions import sorter, test_of
 from tests.servers.exchange.rights import Right
 from tests.servers.exchange.shapes import Shape, attachment, id_of, read_shape, render
 from tests.servers.exchange.soap import Element, EwsError, make
-from tests.servers.exchange.store import Folder, Item
+from tests.servers.mailstore.parcel import pack
+from tests.servers.mailstore.store import Folder, Item
 
 
 def find_item(call: Call) -> list[Part]:

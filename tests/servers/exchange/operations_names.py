@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tests.servers.exchange import soap
 from tests.servers.exchange.call import Call, Part
 from tests.servers.exchange.soap import Element, EwsError, add, make
-from tests.servers.exchange.store import Mailbox
+from tests.servers.mailstore.store import Mailbox
 
 _ZONES = {
     "UTC": "(UTC) Coordinated Universal Time",

@@ -10,67 +10,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.content import Person
 from tests.servers.exchange.soap import Element, EwsError
-from tests.servers.exchange.store import Item
-
-Held = str | bytes | bool | int | datetime | tuple[str, ...] | None
-Key = tuple[object, ...]
-
-_READ, _UNMODIFIED, _UNSENT, _ATTACHED, _FROM_ME = 0x1, 0x2, 0x8, 0x10, 0x20
-
-
-def message_flags(item: Item) -> int:
-    """PidTagMessageFlags."""
-    return (
-        _READ * item.is_read
-        | _UNMODIFIED
-        | _UNSENT * item.is_draft
-        | _ATTACHED * item.content.has_attachments
-        | _FROM_ME * item.is_from_me
-    )
-
-
-def _address(person: Person | None) -> str | None:
-    return person.address if person else None
-
-
-def _names(people: tuple[Person, ...]) -> str:
-    return "; ".join(person.name for person in people)
-
-
-MAPI: dict[int, Callable[[Item], Held]] = {
-    0x001A: lambda item: item.item_class,
-    0x0017: lambda item: {"Low": 0, "Normal": 1, "High": 2}[item.importance],
-    0x0029: lambda item: item.content.wants_receipt,
-    0x0037: lambda item: item.subject,
-    0x0039: lambda item: item.sent,
-    0x0042: lambda item: item.content.author.name if item.content.author else None,
-    0x0065: lambda item: _address(item.content.author),
-    0x0070: lambda item: item.content.topic,
-    0x0071: lambda item: item.content.conversation_index,
-    0x007D: lambda item: item.content.mime.partition(b"\r\n\r\n")[0].decode("latin-1"),
-    0x0C1A: lambda item: item.content.sender.name if item.content.sender else None,
-    0x0C1F: lambda item: _address(item.content.sender),
-    0x0E03: lambda item: _names(item.content.people("Cc")),
-    0x0E04: lambda item: _names(item.content.people("To")),
-    0x0E06: lambda item: item.received,
-    0x0E07: message_flags,
-    0x0E08: lambda item: len(item.content.mime),
-    0x0E1B: lambda item: item.content.has_attachments,
-    0x0E69: lambda item: item.is_read,
-    0x1035: lambda item: item.content.message_id or None,
-    0x1039: lambda item: item.content.header("References") or None,
-    0x1042: lambda item: item.content.header("In-Reply-To") or None,
-    0x1090: lambda item: {"NotFlagged": None, "Complete": 1, "Flagged": 2}[item.flag],
-    0x3007: lambda item: item.created,
-    0x3008: lambda item: item.modified,
-    0x300B: lambda item: item.search_key,
-    0x3013: lambda item: item.content.conversation,
-    0x668F: lambda item: item.dumped,
-    0x5D01: lambda item: _address(item.content.sender),
-    0x5D02: lambda item: _address(item.content.author),
-}
+from tests.servers.mailstore.content import Person
+from tests.servers.mailstore.mapi import MAPI, Held, Key, names, set_message_flags
+from tests.servers.mailstore.store import Item
 
 #: `Keywords` among the public strings are the categories.
 KEYWORDS: tuple[Key, ...] = (
@@ -95,8 +38,8 @@ FIELDS: dict[str, Callable[[Item], Held]] = {
     "item:DateTimeSent": lambda item: item.sent,
     "item:DateTimeCreated": lambda item: item.created,
     "item:ReminderIsSet": lambda item: False,
-    "item:DisplayCc": lambda item: _names(item.content.people("Cc")),
-    "item:DisplayTo": lambda item: _names(item.content.people("To")),
+    "item:DisplayCc": lambda item: names(item.content.people("Cc")),
+    "item:DisplayTo": lambda item: names(item.content.people("To")),
     "item:HasAttachments": lambda item: item.content.has_attachments,
     "item:Culture": lambda item: "en-GB",
     "item:LastModifiedName": lambda item: item.home.mailbox.name,
@@ -184,8 +127,7 @@ def set_extended(item: Item, key: Key, value: str | tuple[str, ...] | None, *, i
             item.sent = None if value is None else soap.moment(str(value))
         case ("tag", 0x0E07):
             if is_new and value is not None:
-                item.is_read, item.is_draft = bool(int(str(value)) & _READ), bool(int(str(value)) & _UNSENT)
-                item.is_from_me = bool(int(str(value)) & _FROM_ME)
+                set_message_flags(item, int(str(value)))
         case ("tag", 0x1090):
             item.flag = {None: "NotFlagged", "1": "Complete"}.get(
                 value if isinstance(value, str) else None, "Flagged"

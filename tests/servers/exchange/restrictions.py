@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.properties import Held, Key, path_key, text
+from tests.servers.exchange.properties import path_key, text
 from tests.servers.exchange.soap import Element, EwsError
+from tests.servers.mailstore.mapi import Held, Key
 
 Thing = TypeVar("Thing")
 Getter = Callable[[Thing, str | Key], Held]

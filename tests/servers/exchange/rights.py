@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterable
 from enum import IntEnum
 
-from tests.servers.exchange.store import Folder, Mailbox
+from tests.servers.mailstore.names import short
+from tests.servers.mailstore.store import Folder, Mailbox
 
 
 class Right(IntEnum):
@@ -67,8 +68,3 @@ class Rights:
             if given is not None:
                 return given
         return self.on_mailbox(user, folder.mailbox)
-
-
-def short(path: str) -> str:
-    """A path below the top of a mailbox, as people write it: `Inbox/Cases`."""
-    return path.removeprefix("Top of Information Store/")

@@ -16,13 +16,13 @@ from typing import Self
 
 from retentiond.demo.authority import Authority
 from tests.servers.exchange.desk import Desk
-from tests.servers.exchange.handles import MailboxHandle
 from tests.servers.exchange.https import HttpsServer
 from tests.servers.exchange.names import PATH, TOKEN_PATH
 from tests.servers.exchange.operations import CHANGING
-from tests.servers.exchange.retention import Sent
 from tests.servers.exchange.rights import Right
-from tests.servers.exchange.store import Clock, Mailbox
+from tests.servers.mailstore.handles import MailboxHandle
+from tests.servers.mailstore.retention import Sent
+from tests.servers.mailstore.store import Clock, Mailbox
 
 
 @dataclass(frozen=True, slots=True)

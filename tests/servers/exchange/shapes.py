@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.content import Person, rewritten
 from tests.servers.exchange.field_names import (
     ALL,
     DEFAULT,
@@ -18,11 +17,13 @@ from tests.servers.exchange.field_names import (
     POST_ORDER,
 )
 from tests.servers.exchange.names import MESSAGE_ELEMENTS
-from tests.servers.exchange.properties import FIELDS, Key, held, path_key, text
+from tests.servers.exchange.properties import FIELDS, held, path_key, text
 from tests.servers.exchange.rights import Right
 from tests.servers.exchange.shapes_folders import effective_rights
 from tests.servers.exchange.soap import Element, EwsError, add, make
-from tests.servers.exchange.store import Item
+from tests.servers.mailstore.content import Person, rewritten
+from tests.servers.mailstore.mapi import Key
+from tests.servers.mailstore.store import Item
 
 #: What XML cannot hold; Exchange itself writes such characters, exchangelib repairs them.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.properties import Key
 from tests.servers.exchange.rights import Right
 from tests.servers.exchange.soap import Element, add, make
-from tests.servers.exchange.store import Folder
+from tests.servers.mailstore.mapi import Key
+from tests.servers.mailstore.store import Folder
 
 _FOLDER_BASE = {
     "Default": "folder:DisplayName folder:TotalCount folder:ChildFolderCount folder:UnreadCount",

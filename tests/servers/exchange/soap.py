@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
 from tests.servers.exchange.names import ERRORS, PREFIXES, SOAP, TYPES
+from tests.servers.schemas import schema_file
 
 #: lxml has no types of its own.
 Element = Any
@@ -54,19 +53,11 @@ class Envelope:
         return str(etree.QName(self.body).localname)
 
 
-def schema_folder() -> Path | None:
-    """Where Microsoft's schemas lie: $RETENTIOND_SCHEMAS/ews, or beside the checkout; None where absent."""
-    named = os.environ.get("RETENTIOND_SCHEMAS")
-    checkout = Path(__file__).resolve().parents[3]
-    roots = [Path(named)] if named else [checkout.parent / "shared/schemas"]
-    return next((root / "ews" for root in roots if (root / "ews/messages.xsd").exists()), None)
-
-
 @cache
 def schema() -> Any | None:
     """The compiled schema; None where it is absent."""
-    folder = schema_folder()
-    return etree.XMLSchema(etree.parse(str(folder / "messages.xsd"))) if folder else None
+    file = schema_file("ews/messages.xsd")
+    return etree.XMLSchema(etree.parse(str(file))) if file else None
 
 
 def violations(element: Element) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from tests.servers.exchange import soap
-from tests.servers.exchange.content import Content
-from tests.servers.exchange.properties import Key, extended_key, path_key, set_extended
-from tests.servers.exchange.retention import Retention
+from tests.servers.exchange.properties import extended_key, path_key, set_extended
 from tests.servers.exchange.soap import Element, EwsError
-from tests.servers.exchange.store import Item
+from tests.servers.mailstore.content import Content
+from tests.servers.mailstore.mapi import Key
+from tests.servers.mailstore.retention import Retention
+from tests.servers.mailstore.store import Item
 
 _CLASSES = {
     "PostItem": "IPM.Post",

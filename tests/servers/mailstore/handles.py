@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.servers.exchange.content import Content
-from tests.servers.exchange.names import Known
-from tests.servers.exchange.properties import Key
-from tests.servers.exchange.rights import short
-from tests.servers.exchange.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.content import Content
+from tests.servers.mailstore.mapi import Key
+from tests.servers.mailstore.names import Known, short
+from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seen:
-    """An item as it stands: what is stored, not what GetItem makes of it."""
+    """An item as it stands: what is stored, not what a protocol makes of it."""
 
     id: str
+    lasting_id: str
     change_key: str
     content: bytes
     received: datetime | None
@@ -137,12 +137,13 @@ class FolderHandle:
                 self._store.take(item)
 
     def _item(self, id_: str) -> Item:
-        return next(item for item in self._folder.items.values() if item.id == id_)
+        return self._store.item(id_)
 
 
 def _seen(item: Item) -> Seen:
     return Seen(
         id=item.id,
+        lasting_id=item.lasting_id,
         change_key=item.change_key,
         content=item.content.mime,
         received=item.received,
@@ -170,14 +171,17 @@ class MailboxHandle:
     def address(self) -> str:
         return self._mailbox.address
 
-    def folder(self, name: str, *, folder_class: str = "IPF.Note", element: str = "Folder") -> FolderHandle:
-        """The folder of this name; one that is missing is made, with its parents."""
+    def folder(
+        self, name: str, *, folder_class: str = "IPF.Note", element: str = "Folder", hidden: bool = False
+    ) -> FolderHandle:
+        """The folder of this name; one that is missing is made, with its parents, `hidden` or not."""
         with self._lock:
             found = self._find(name)
             if found is None:
                 above, _slash, last = name.rpartition("/")
                 parent = self.folder(above)._folder if above else self._mailbox.known("msgfolderroot")
                 found = self._mailbox.make(Known("", last, "", folder_class, element), parent)
+                found.is_hidden = hidden
             return FolderHandle(self._store, self._lock, found)
 
     def drop_folder(self, name: str) -> None:
@@ -188,6 +192,8 @@ class MailboxHandle:
             assert folder.parent, "a root cannot be deleted"
             folder.parent.children.remove(folder)
             for gone in (folder, *folder.below()):
+                for item in list(gone.items.values()):
+                    self._store.take(item)
                 del self._mailbox.folders[gone.number]
 
     def items(self) -> Iterator[tuple[str, Seen]]:
@@ -208,15 +214,23 @@ class MailboxHandle:
             self._mailbox.retention = timedelta(days=days)
             self._mailbox.refuses_purges = refuses
 
-    def hold(self, on: bool = True, *, refuses: bool = False) -> None:
-        """Sets or lifts a hold of the server's (litigation hold, In-Place Hold)."""
+    def forget_deleted(self) -> None:
+        """Turns single item recovery off."""
+        with self._lock:
+            self._mailbox.keeps_purges = False
+
+    def hold(self, on: bool = True, *, refuses: bool = False, delay: int = 0) -> None:
+        """Sets or lifts a hold of the server's (litigation hold, In-Place Hold). `delay`: for how many days
+        a lifted one still keeps everything (30 in the cloud)."""
         with self._lock:
             self._mailbox.is_held = on
+            ends = self._store.clock.now() + timedelta(days=delay)
+            self._mailbox.delayed_until = ends if delay and not on else None
             self._mailbox.refuses_purges = refuses
 
     def _find(self, name: str) -> Folder | None:
         for folder in self._mailbox.folders.values():
-            is_archive = folder.known.id.startswith("archive")
+            is_archive = folder.known.id.startswith("archive") and folder.known.id != "archive"
             if folder.known.id == name or (not is_archive and short(folder.path) == name):
                 return folder
         return None

@@ -1,4 +1,4 @@
-"""An item as ExportItems gives it and UploadItems takes it: opaque to clients, complete to the server."""
+"""An item as a server exports it and imports it: opaque to clients, complete to the server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import zlib
 from datetime import datetime
 from typing import Any
 
-from tests.servers.exchange.content import Content
-from tests.servers.exchange.soap import EwsError
-from tests.servers.exchange.store import Item
+from tests.servers.mailstore.content import Content
+from tests.servers.mailstore.store import Item
 
 _MAGIC = b"\x01\x00\x00\x00\x08\x00\x00\x00FTS"
 _DATES = ("received", "sent", "created")
@@ -21,12 +20,17 @@ _PLAIN = (
 )
 
 
+class CorruptParcel(Exception):
+    """These bytes were never exported by anybody."""
+
+
 def pack(item: Item) -> bytes:
-    """Everything of an item but its place."""
+    """Everything of an item but its place, and the store that it came from."""
     values: dict[str, Any] = {name: getattr(item, name) for name in _PLAIN}
     for name in _DATES:
         moment = getattr(item, name)
         values[name] = None if moment is None else moment.isoformat()
+    values["origin"] = item.home.mailbox.store.origin
     values["mime"] = base64.b64encode(item.content.mime).decode()
     values["search_key"] = item.search_key.hex()
     values["extended"] = [[list(key), value] for key, value in item.extended.items()]
@@ -34,15 +38,15 @@ def pack(item: Item) -> bytes:
     return _MAGIC + zlib.crc32(raw).to_bytes(4, "big") + raw
 
 
-def unpack(data: str, now: datetime) -> Item:
-    """The item of a parcel (base64). Raises EwsError(ErrorCorruptData) for anything else."""
+def unpack(data: str, now: datetime) -> tuple[Item, str]:
+    """The item of a parcel (base64) and the store that packed it. Raises CorruptParcel for anything else."""
     try:
         parcel = base64.b64decode(data, validate=True)
     except binascii.Error:
-        raise EwsError("ErrorCorruptData") from None
+        raise CorruptParcel from None
     raw = parcel[len(_MAGIC) + 4 :]
     if not parcel.startswith(_MAGIC) or zlib.crc32(raw).to_bytes(4, "big") != parcel[len(_MAGIC) :][:4]:
-        raise EwsError("ErrorCorruptData")
+        raise CorruptParcel
     values = json.loads(raw)
     for name in _DATES:
         values[name] = None if values[name] is None else datetime.fromisoformat(values[name])
@@ -51,4 +55,6 @@ def unpack(data: str, now: datetime) -> Item:
     values["extended"] = {
         tuple(key): value if isinstance(value, str) else tuple(value) for key, value in values["extended"]
     }
-    return Item(content=Content(base64.b64decode(values.pop("mime"))), modified=now, **values)
+    origin = values.pop("origin")
+    item = Item(content=Content(base64.b64decode(values.pop("mime"))), modified=now, **values)
+    return item, origin

@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from tests.servers.exchange.content import Content
-from tests.servers.exchange.names import ARCHIVE, STANDARD, Known, element_of
+from tests.servers.mailstore.content import Content
+from tests.servers.mailstore.names import ARCHIVE, STANDARD, Known, element_of
 
 #: A property set by a client: its value as text, or several values.
 Value = str | tuple[str, ...]
+
+#: Exchange writes ids in the common alphabet of base64, Graph in the one for addresses.
+FOR_ADDRESSES = str.maketrans("+/", "-_")
+_FROM_ADDRESS = str.maketrans("-_", "+/")
 
 
 class Clock:
@@ -64,6 +68,8 @@ class Item:
     #: Stays with an item wherever it is moved or copied.
     search_key: bytes = field(default_factory=lambda: os.urandom(16))
     number: int = 0
+    #: Stays with an item while it is in this mailbox (an immutable id); `number` changes with each move.
+    lasting: int = 0
     change: int = 0
     born: int = 0
     dumped: datetime | None = None
@@ -87,13 +93,18 @@ class Item:
         return self.home.mailbox.id_of("I", self.number)
 
     @property
+    def lasting_id(self) -> str:
+        """An id that outlives moves within the mailbox, as Graph gives it to those who prefer it."""
+        return self.home.mailbox.id_of("L", self.lasting).translate(FOR_ADDRESSES)
+
+    @property
     def change_key(self) -> str:
         return change_key(self.change)
 
     def twin(self) -> Item:
         """A copy of everything but its place."""
         values = {name: getattr(self, name) for name in Item.__dataclass_fields__}
-        values |= {"extended": dict(self.extended), "number": 0, "folder": None, "dumped": None}
+        values |= {"extended": dict(self.extended), "number": 0, "lasting": 0, "folder": None, "dumped": None}
         return Item(**values)
 
 
@@ -112,6 +123,7 @@ class Folder:
         #: Sorted views, forgotten with each change.
         self.views: dict[object, list[Item]] = {}
         self.change = 0
+        self.is_hidden = False
 
     @cached_property
     def id(self) -> str:
@@ -139,7 +151,8 @@ class Folder:
 class Mailbox:
     """One mailbox with its folders. Retention is set by the attributes; `retention.py` acts on them.
 
-    `keeps_purges` is single item recovery, `is_held` any hold; `refuses_purges` says how a kept item in
+    `keeps_purges` is single item recovery, `is_held` any hold, `delayed_until` the end of the delay hold
+    that follows one in the cloud; `refuses_purges` says how a kept item in
     Purges answers a deletion: with an error, or with a success after which it is still there.
     """
 
@@ -150,12 +163,21 @@ class Mailbox:
         self.has_archive = has_archive
         self.guid = hashlib.sha256(address.encode()).digest()[:16]
         self.folders: dict[int, Folder] = {}
+        self.by_number: dict[int, Item] = {}
+        self.by_lasting: dict[int, Item] = {}
         self.keeps_purges = False
         self.is_held = False
+        self.delayed_until: datetime | None = None
         self.refuses_purges = False
         self.retention = timedelta(days=14)
         for known in (*STANDARD, *(ARCHIVE if has_archive else ())):
             self.make(known, self.known(known.parent) if known.parent else None)
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether a hold keeps everything now, or the delay that follows its end does."""
+        is_delayed = self.delayed_until is not None and self.store.clock.now() < self.delayed_until
+        return self.is_held or is_delayed
 
     def make(self, known: Known, parent: Folder | None) -> Folder:
         folder = Folder(self, known, parent, self.store.next_number())
@@ -175,7 +197,7 @@ class Mailbox:
     def id_of(self, kind: str, number: int) -> str:
         """An opaque id; as long as Exchange's, so that requests weigh what they would."""
         raw = self.guid + kind.encode() + number.to_bytes(8, "big")
-        return "AAMk" + base64.b64encode(raw.ljust(87, b"\0")).decode()
+        return ("AAkA" if kind == "L" else "AAMk") + base64.b64encode(raw.ljust(87, b"\0")).decode()
 
     def bin_of(self, folder: Folder, name: str) -> Folder:
         """`deletions`, `purges` or `versions` behind a folder: the archive's for a folder of the archive."""
@@ -196,6 +218,8 @@ class Store:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        #: Tells what this store exported from what another did.
+        self.origin = os.urandom(8).hex()
         self.mailboxes: dict[str, Mailbox] = {}
         self._numbers = itertools.count(1)
         self._changes = itertools.count(1)
@@ -207,35 +231,46 @@ class Store:
         return next(self._changes)
 
     def found(self, id_: str) -> tuple[Mailbox, str, int]:
-        """Takes an id apart: mailbox, kind ("I" or "F"), number. Raises ValueError for a malformed one
-        and KeyError for one of no mailbox here."""
-        raw = base64.b64decode(id_.removeprefix("AAMk").encode("ascii"), validate=True)
-        if not id_.startswith("AAMk") or len(raw) != 87:
+        """Takes an id apart: mailbox, kind ("I", "F", or "L" for a lasting one), number. It may be written in
+        the alphabet for addresses. Raises ValueError for a malformed one and KeyError for one of no
+        mailbox here."""
+        raw = base64.b64decode(id_[4:].translate(_FROM_ADDRESS).encode("ascii"), validate=True)
+        if not id_.startswith(("AAMk", "AAkA")) or len(raw) != 87:
             raise ValueError(id_)
         for mailbox in self.mailboxes.values():
             if mailbox.guid == raw[:16]:
                 return mailbox, chr(raw[16]), int.from_bytes(raw[17:25], "big")
         raise KeyError(id_)
 
+    def item(self, id_: str) -> Item:
+        """The item of an id of either kind. Raises ValueError or KeyError."""
+        mailbox, kind, number = self.found(id_)
+        return (mailbox.by_lasting if kind == "L" else mailbox.by_number)[number]
+
     def place(self, item: Item, folder: Folder) -> Item:
         """Puts an item that is nowhere into a folder; it gets a new id and a new change key."""
         item.number = self.next_number()
         item.change = item.born = self.next_change()
+        item.lasting = item.lasting or item.number
         item.folder = folder
         folder.items[item.number] = item
+        folder.mailbox.by_number[item.number] = folder.mailbox.by_lasting[item.lasting] = item
         self._touched(folder)
         return item
 
     def take(self, item: Item) -> None:
         """Takes an item out of its folder; whoever knew its id finds nothing."""
         folder = item.home
-        del folder.items[item.number]
+        del folder.items[item.number], folder.mailbox.by_number[item.number]
+        del folder.mailbox.by_lasting[item.lasting]
         folder.gone.append((self.next_change(), item.id))
         self._touched(folder)
         item.folder = None
 
     def move(self, item: Item, folder: Folder) -> Item:
+        is_abroad = folder.mailbox is not item.home.mailbox
         self.take(item)
+        item.lasting = 0 if is_abroad else item.lasting
         return self.place(item, folder)
 
     def altered(self, item: Item) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.servers.exchange.store import Folder, Item, Mailbox, Store
+from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Retention:
                 self.store.move(item, mailbox.trash_of(folder))
             case "SoftDelete":
                 self.dump(item, mailbox.bin_of(folder, "deletions"))
+            case "Purge":
+                self.dump(item, mailbox.bin_of(folder, "purges"))
             case _ if self._keeps(mailbox) or self.hard_delete_fills_purges:
                 self.dump(item, mailbox.bin_of(folder, "purges"))
             case _:
@@ -73,6 +75,11 @@ class Retention:
         self._mails(item, "not-read receipt", suppress_receipts)
         self.store.take(item)
 
+    def destroy(self, item: Item, *, suppress_receipts: bool) -> None:
+        """An item goes for good, past every bin."""
+        self._mails(item, "not-read receipt", suppress_receipts)
+        self.store.take(item)
+
     def dump(self, item: Item, folder: Folder) -> None:
         """Puts an item into Recoverable Items; its days there count from now."""
         item.dumped = self.store.clock.now()
@@ -81,7 +88,7 @@ class Retention:
     def is_kept(self, item: Item) -> bool:
         """Whether single item recovery or a hold keeps an item of Recoverable Items now."""
         mailbox = item.home.mailbox
-        return mailbox.is_held or (mailbox.keeps_purges and not self._is_over(item))
+        return mailbox.is_on_hold or (mailbox.keeps_purges and not self.is_over(item))
 
     def read(self, item: Item, *, suppress_receipts: bool) -> None:
         """Marks an item read; the receipt that it asked for goes out unless it is suppressed."""
@@ -96,9 +103,9 @@ class Retention:
         count = 0
         for mailbox in self.store.mailboxes.values():
             for folder in mailbox.folders.values():
-                if not folder.is_recoverable or mailbox.is_held:
+                if not folder.is_recoverable or mailbox.is_on_hold:
                     continue
-                for item in [each for each in folder.items.values() if self._is_over(each)]:
+                for item in [each for each in folder.items.values() if self.is_over(each)]:
                     self._mails(item, "not-read receipt", suppressed=False)
                     self.store.take(item)
                     count += 1
@@ -113,9 +120,10 @@ class Retention:
             self.tell(what, item.home.mailbox)
         item.receipt_pending = False
 
-    def _is_over(self, item: Item) -> bool:
+    def is_over(self, item: Item) -> bool:
+        """Whether an item has been in Recoverable Items for its days."""
         mailbox = item.home.mailbox
         return item.dumped is not None and item.dumped + mailbox.retention <= self.store.clock.now()
 
     def _keeps(self, mailbox: Mailbox) -> bool:
-        return mailbox.keeps_purges or mailbox.is_held
+        return mailbox.keeps_purges or mailbox.is_on_hold

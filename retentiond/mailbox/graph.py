@@ -1,0 +1,168 @@
+"""A target's mailbox in Microsoft 365, by Graph: each verb of the port, handed to its room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from retentiond.config import GraphAccount
+from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.errors import Unreachable, Why
+from retentiond.mailbox import graph_carry, graph_destroy, graph_look, graph_probe, graph_strays
+from retentiond.mailbox.base import (
+    Abilities,
+    ClockReading,
+    Copy,
+    Likeness,
+    Mailbox,
+    Marker,
+    Message,
+    Question,
+    Sameness,
+    Scope,
+    Standing,
+)
+from retentiond.mailbox.graph_badge import Badge
+from retentiond.mailbox.graph_gate import Gate
+from retentiond.mailbox.graph_line import Line
+from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.patience import Patience
+
+
+class GraphMailbox:
+    """One target on an account; `mailbox` is its address. Badge, patience and gate are shared by all
+    mailboxes of the account in one command."""
+
+    def __init__(
+        self,
+        account: GraphAccount,
+        scope: Scope,
+        marker: Marker,
+        mailbox: str,
+        badge: Badge,
+        patience: Patience,
+        gate: Gate,
+    ) -> None:
+        self._account = account
+        self._scope = scope
+        self._marker = marker
+        self._mailbox = mailbox
+        self._badge = badge
+        self._patience = patience
+        self._gate = gate
+        self._open: Session | None = None
+
+    @property
+    def target(self) -> str:
+        return self._scope.target
+
+    @property
+    def kind(self) -> Kind:
+        return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.PARTS
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
+
+    def __enter__(self) -> Self:
+        """Signs in, by asking for the folders: a refused proof or a closed door is found out here."""
+        line = Line(self._account, self.target, self._mailbox, self._badge, self._patience, self._gate)
+        self._open = Session(line, self._scope, self._marker)
+        try:
+            self._open.layout()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._open is not None:
+            self._open.line.close()
+            self._open = None
+
+    @property
+    def session(self) -> Session:
+        """The mailbox while it is open. Raises Unreachable."""
+        if self._open is None:
+            raise Unreachable(self.target, Why.NETWORK)
+        return self._open
+
+    # ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+    def abilities(self) -> Abilities:
+        return graph_probe.abilities(self.session)
+
+    def clock(self, now: datetime) -> ClockReading:
+        return graph_probe.clock(self.session, now)
+
+    def look(self, question: Question) -> Iterator[FolderView]:
+        if self.kind is Kind.ADVISOR:
+            return graph_strays.look_for_strays(self.session, question.replying_to)
+        return graph_look.look(self.session, question)
+
+    def message_ids(self) -> Iterator[str]:
+        return graph_look.message_ids(self.session)
+
+    def place(self, role: Role) -> Place:
+        return self.session.place(self.session.in_role(role))
+
+    def find(self, label: str) -> Place | None:
+        folder = self.session.folder(label)
+        return None if folder is None else self.session.place(folder)
+
+    def names(self) -> dict[str, str]:
+        return {folder.label: folder.path for folder in self.session.layout().folders}
+
+    # ── carrying ─────────────────────────────────────────────────────────────────────────────────
+
+    def fetch(
+        self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
+    ) -> Iterator[Message]:
+        return graph_carry.fetch(self.session, place, keys)
+
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return graph_carry.pack(self.session, place, keys)
+
+    def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
+        """By what survives, whatever the other end keeps: Graph gives other bytes each time."""
+        return graph_carry.copies(self.session, place, of)
+
+    def add(self, place: Place, messages: Sequence[Message]) -> None:
+        graph_carry.add(self.session, place, messages)
+
+    def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
+        """Graph copies within one mailbox only; what was packed goes home by `add`."""
+        return False
+
+    # ── destroying ───────────────────────────────────────────────────────────────────────────────
+
+    def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
+        return graph_destroy.destroy(self.session, place, keys, holds_win=holds_win)
+
+    def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
+        return graph_destroy.stand(self.session, place, keys)
+
+    def unmark(self, place: Place, keys: Sequence[Key]) -> None:
+        """Nothing is marked deleted in Exchange. Raises Changed where the folder is gone."""
+        self.session.at(place)
+
+    def hold(self, place: Place, keys: Sequence[Key]) -> None:
+        graph_destroy.hold(self.session, place, keys)
+
+    def keeps_copies(self) -> bool | None:
+        return graph_probe.keeps_copies(self.session)

@@ -1,0 +1,279 @@
+"""What may be due in a mailbox of Microsoft 365: messages by date, oldest first, until the first not due.
+
+Nothing is read but ids, dates and signs: of a hold, and of a receipt that was asked for. What lies in a
+folder of mail and is no message is found by the difference of two counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Lot,
+    Marks,
+    Notice,
+    Place,
+    Ref,
+    Role,
+)
+from retentiond.mailbox.base import Question
+from retentiond.mailbox.graph_session import PAGE, Session
+from retentiond.mailbox.graph_words import (
+    DEFERRED,
+    DELETED_ON,
+    PARENT_ID,
+    REFERENCES,
+    ROW,
+    SIZE,
+    THREAD,
+    Row,
+    instant,
+    moment_of,
+)
+from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.layout import Folder, end_of_period
+
+#: Within a day of the cutoff each item comes with its own instant.
+MARGIN = timedelta(days=1)
+#: What a thread is read by, beside the fields of THREAD.
+THREAD_PROPERTIES = (PARENT_ID, REFERENCES, SIZE)
+
+
+@dataclass
+class _Listed:
+    """What a walk through a folder found. `unseen` is how many items are no messages and cannot be listed."""
+
+    total: int = 0
+    is_whole: bool = False
+    unseen: int = 0
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Of a folder too long to be read whole: its messages, those with a date that can be, those ahead."""
+
+    all: int
+    believable: int
+    ahead: int
+
+
+def look(session: Session, question: Question) -> Iterator[FolderView]:
+    """The verb of the port, for a helpline's mailbox."""
+    folders = [
+        each for each in session.layout(afresh=True).folders if each.path not in session.scope.leave_out
+    ]
+    bearing = list(session.bearing_the_sign())
+    conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
+    counts = _counted(session, [each for each in folders if each.count > PAGE], question)
+    for folder in folders:
+        held = [row for where, row in bearing if where == folder]
+        yield _view(session, folder, question, held, conversations, counts.get(folder))
+    yield from session.archive_view()
+
+
+def _counted(session: Session, folders: Sequence[Folder], question: Question) -> dict[Folder, _Counts]:
+    ahead = question.ahead or question.cutoff
+    wheres = ("", f"receivedDateTime le {instant(question.latest)}", f"receivedDateTime lt {instant(ahead)}")
+    counts = iter(session.counts([(folder, where) for folder in folders for where in wheres]))
+    return {folder: _Counts(next(counts), next(counts), next(counts)) for folder in folders}
+
+
+def _view(
+    session: Session,
+    folder: Folder,
+    question: Question,
+    held: Sequence[Row],
+    conversations: frozenset[str],
+    counts: _Counts | None,
+) -> FolderView:
+    """What is held is told of whether it is due or not (P6); of the rest what may be due."""
+    place = session.place(folder)
+    listed = _listed(session, folder, question, counts)
+    seen = {row.id for row in listed.rows}
+    listed.rows += [row for row in held if row.id not in seen]
+    sure: dict[bool, list[Row]] = {}
+    items: list[Item] = []
+    edge = question.cutoff - MARGIN
+    for row in listed.rows:
+        received = row.received
+        is_held = session.is_held(folder, row, conversations)
+        is_believable = received is not None and question.earliest <= received <= question.latest
+        wakes = session.line.account.reviews_receipts and row.awaits_receipt
+        if received is None or not is_believable:
+            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+        elif (is_held or received < edge) and not wakes:
+            sure.setdefault(is_held, []).append(row)
+        elif is_held or received < question.cutoff + MARGIN:
+            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+    if question.wants_threads:
+        sure, items = {}, list(_with_marks(session, folder, conversations, listed))
+    lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
+    return FolderView(_census(session, folder, question, listed, counts), lots, tuple(items))
+
+
+def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
+    """The items up to a day past the cutoff, those with no believable date, and what is no message."""
+    listed = _Listed()
+    if folder.count == 0 and not folder.is_bin:
+        listed.is_whole = True
+        return listed
+    expand = (DELETED_ON,) if folder.is_bin else (DEFERRED,) if folder.role is Role.DRAFTS else ()
+    wants_all = question.wants_days or folder.role is Role.HOLD
+    for page in session.pages(folder, ROW, expand=expand):
+        listed.rows += page.rows
+        listed.total, listed.is_whole = page.total, page.is_last
+        last = page.rows[-1].received if page.rows else None
+        is_past = last is not None and last >= question.cutoff + MARGIN
+        if is_past and not wants_all and counts is not None:
+            break
+    if not listed.is_whole and counts is not None:
+        listed.rows += _odd(session, folder, question, counts, listed)
+    if folder.count > listed.total:
+        _add_others(session, folder, listed)
+    listed.total = max(listed.total, folder.count)
+    now = session.now() or question.now
+    listed.rows = [row for row in listed.rows if not _is_deferred(row, now)]
+    return listed
+
+
+def _is_deferred(row: Row, now: datetime) -> bool:
+    """Whether it waits to be sent: scheduled mail is not touched."""
+    until = moment_of(row.property(DEFERRED))
+    return until is not None and until > now
+
+
+def _odd(session: Session, folder: Folder, question: Question, counts: _Counts, listed: _Listed) -> list[Row]:
+    """What the walk did not come to and has no date that can be: of the future, or none at all."""
+    seen = {row.id for row in listed.rows}
+    expected = counts.all - counts.believable - sum(row.received is None for row in listed.rows)
+    if expected <= 0:
+        return []
+    ahead = f"receivedDateTime gt {instant(question.latest)}"
+    found = [row for page in session.pages(folder, ROW, ahead) for row in page.rows if row.id not in seen]
+    if len(found) < expected:  # some have no date, and do not stand where dates stand
+        rows = [row for page in session.pages(folder, ROW) for row in page.rows if row.received is None]
+        found += [row for row in rows if row.id not in seen]
+    return found
+
+
+def _add_others(session: Session, folder: Folder, listed: _Listed) -> None:
+    """What is no message: every item of the folder is listed, a stated exception to the law of scale.
+
+    Of the messages among them only those that were seen are known; what is not due is not due either way.
+    """
+    rows = session.others(folder)
+    if rows is None:
+        listed.unseen = folder.count - listed.total
+        return
+    seen = {row.id for row in listed.rows}
+    listed.rows += [row for row in rows if row.id not in seen]
+
+
+def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lot:
+    days = [row.received.date() for row in rows if row.received is not None]
+    return Lot(place, tuple(row.key for row in rows), edge, is_held, min(days), max(days))
+
+
+def _census(
+    session: Session, folder: Folder, question: Question, listed: _Listed, counts: _Counts | None
+) -> Census:
+    total = listed.total
+    looks_imported = False
+    if question.wants_days and total >= 20:
+        days = Counter(row.received.date() for row in listed.rows if row.received is not None)
+        looks_imported = max(days.values(), default=0) * 5 > total
+    until = kept_until(session, listed.rows, question.now) if folder.is_bin else None
+    return Census(
+        session.place(folder),
+        total,
+        _ahead(question, listed, counts) if question.ahead else None,
+        Hindrance.SERVER_KEEPS if until else None,
+        looks_imported,
+        until.date() if until else None,
+        ((Notice.ITEMS_UNSEEN, listed.unseen),) if listed.unseen else (),
+    )
+
+
+def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
+    """How many items there will be to destroy by then: counted here where all were seen, else there."""
+    ahead = question.ahead
+    assert ahead is not None, "it was asked for"
+    dates = [row.received for row in listed.rows if row.received is not None]
+    here = sum(date < ahead for date in dates)
+    return here if listed.is_whole or counts is None else max(here, counts.ahead)
+
+
+def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
+    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
+    None where none was declared, or all of it is over."""
+    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
+    return max(ends, default=None)
+
+
+def end_of_keeping(session: Session, row: Row) -> datetime | None:
+    """Until when single item recovery keeps one item of Recoverable Items, by what was declared."""
+    period = session.line.account.single_item_recovery
+    return end_of_period(period, moment_of(row.property(DELETED_ON)), session.now())
+
+
+# ── threads ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _with_marks(
+    session: Session, folder: Folder, conversations: frozenset[str], listed: _Listed
+) -> Iterator[Item]:
+    """Every item of a folder with its marks; a stated exception to the law of scale."""
+    place = session.place(folder)
+    seen = set()
+    for page in session.pages(folder, THREAD, expand=THREAD_PROPERTIES):
+        for row in page.rows:
+            seen.add(row.id)
+            yield _judged(session, folder, place, row, conversations)
+    for row in listed.rows:
+        if row.id not in seen:  # no message, and so of no thread
+            yield _judged(session, folder, place, row, conversations)
+
+
+def _judged(session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]) -> Item:
+    return Item(
+        Ref(place, row.key),
+        row.received,
+        session.is_held(folder, row, conversations),
+        marks_of_row(session, row),
+        row.size,
+        wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
+    )
+
+
+def marks_of_row(session: Session, row: Row) -> Marks:
+    """The marks of an item; of the sender only where somebody else than the author sent it."""
+    marker = session.marker
+    author, sender = row.address("from"), row.address("sender")
+    recipients = [each for name in ("to", "cc", "bcc") for each in row.addresses(f"{name}Recipients")]
+    parents = f"{row.property(PARENT_ID)} {row.property(REFERENCES)}"
+    return Marks(
+        authors=frozenset((marker.address(author),)) if author else frozenset(),
+        senders=frozenset((marker.address(sender),))
+        if sender and sender.casefold() != author.casefold()
+        else frozenset(),
+        recipients=frozenset(marker.address(each) for each in recipients),
+        message=marker.message(row.message_id) if row.message_id else None,
+        parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+def message_ids(session: Session) -> Iterator[str]:
+    """The verb of the port."""
+    for folder in session.layout().folders:
+        if folder.path in session.scope.leave_out:
+            continue
+        for page in session.pages(folder, ("id", "internetMessageId", "receivedDateTime")):
+            yield from (row.message_id for row in page.rows if row.message_id)

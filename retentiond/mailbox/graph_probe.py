@@ -1,0 +1,116 @@
+"""What a mailbox of Microsoft 365 can promise: abilities, clock, whether it keeps what was destroyed."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from retentiond.core.model import Kind, Result, Role
+from retentiond.errors import MailboxError, Refused, Unreachable, Why
+from retentiond.mailbox import graph_destroy, graph_grants
+from retentiond.mailbox.base import Abilities, ClockReading
+from retentiond.mailbox.graph_line import Ask
+from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.graph_words import Row, segment
+from retentiond.mailbox.layout import Folder
+
+#: By how much this machine's clock and the server's may differ.
+CLOCK = timedelta(minutes=5)
+
+_TEST_NAME = "retentiond-test-"
+_TEST_TEXT = (
+    "This is a test message of the mail retention program. It shows whether this server keeps what was"
+    " destroyed. It holds nothing and may be deleted."
+)
+
+
+def abilities(session: Session) -> Abilities:
+    """The verb of the port. `notes` are what an administrator should know."""
+    layout = session.layout()
+    account = session.line.account
+    has_items = bool(session.items_path)
+    notes = []
+    if not layout.sees_bins:
+        notes.append("bins-unseen")
+    if not has_items:
+        notes.append("items-unseen")
+    if session.scope.kind is Kind.HELPLINE:
+        notes.append("sent-as-copies")
+        if account.single_item_recovery is None:
+            notes.append("recovery-assumed")
+    return Abilities(
+        server="Microsoft 365",
+        destroys_exactly=True,
+        carries_in_batches=has_items,
+        searches_by_age=False,
+        is_conditional=False,
+        tells_roles=True,
+        tells_rights=False,
+        notes=tuple(notes),
+        grants=tuple(graph_grants.grants(session)),
+    )
+
+
+def clock(session: Session, now: datetime) -> ClockReading:
+    """The verb of the port: the Date header of an answer (RFC 9110, 6.6.1) within five minutes."""
+    session.layout()
+    server = session.now()
+    return ClockReading(None if server is None else abs(server - now) <= CLOCK)
+
+
+def keeps_copies(session: Session) -> bool | None:
+    """The verb of the port: one message of our own, in a folder of our own, is destroyed as mail is, and
+    looked for in Recoverable Items. None where that cannot be tried, or cannot be seen."""
+    layout = session.layout()
+    if not layout.sees_bins:
+        return None
+    try:
+        folder = _made(session)
+    except Refused:
+        return None
+    try:
+        return _try(session, folder)
+    finally:
+        _unmade(session, folder)
+
+
+def _made(session: Session) -> Folder:
+    """A folder of our own. Raises Refused where the application may not make one."""
+    name = _TEST_NAME + secrets.token_hex(8)
+    answer = session.line.order(Ask(f"{session.line.user}/mailFolders", "POST", {"displayName": name}))
+    if not answer.is_good:
+        raise session.line.error(answer)
+    identity = answer.body.get("id")
+    if not isinstance(identity, str):
+        raise Unreachable(session.target, Why.PROTOCOL)
+    folder = Folder(identity, name, "test", Role.OTHER, 0)
+    session.know(folder)
+    return folder
+
+
+def _try(session: Session, folder: Folder) -> bool | None:
+    """The message is read and asks for nothing, so its end cannot make anybody hear of it."""
+    body = {
+        "subject": "retentiond test message",
+        "body": {"contentType": "text", "content": _TEST_TEXT},
+        "isRead": True,
+    }
+    where = f"{session.line.user}/mailFolders/{segment(folder.id)}/messages"
+    answer = session.line.order(Ask(where, "POST", body))
+    if not answer.is_good:
+        return None
+    [outcome] = graph_destroy.destroy(session, session.place(folder), [Row(answer.body).key], holds_win=False)
+    if outcome.result not in (Result.DONE, Result.RETAINED):
+        return None
+    return outcome.result is Result.RETAINED
+
+
+def _unmade(session: Session, folder: Folder) -> None:
+    """The folder goes as it came; empty, and nobody is told."""
+    try:
+        session.line.order(
+            Ask(f"{session.line.user}/mailFolders/{segment(folder.id)}/permanentDelete", "POST")
+        )
+        session.layout(afresh=True)
+    except MailboxError:
+        return

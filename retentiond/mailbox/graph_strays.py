@@ -1,0 +1,103 @@
+"""What is a helpline's in an advisor's folders in Microsoft 365: the server searches, and is not believed.
+
+Nothing that bears no identity of a helpline is fetched, counted or dated (P3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from retentiond.core.model import Census, FolderView, Item, Ref
+from retentiond.mailbox.graph_look import THREAD_PROPERTIES, marks_of_row
+from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.graph_words import (
+    PARENT_ID,
+    REFERENCES,
+    ROW,
+    SIZE,
+    THREAD,
+    WHO,
+    Row,
+    either,
+    holding,
+    text,
+)
+from retentiond.mailbox.layout import Folder
+
+STRAY = (*ROW, *WHO)
+#: How many identities, or Message-IDs, one search names.
+_TERMS = 10
+
+
+def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
+    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
+    wanted = [session.named(name) for name in session.scope.look_in]
+    found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
+    for where in _by_identity(session):
+        for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
+            if _is_helplines(session, row):
+                found[folder][row.id] = row
+    if replying_to:
+        _add_answers(session, wanted, found, replying_to)
+    conversations = session.held_conversations() if any(found.values()) else frozenset()
+    for folder in wanted:
+        place = session.place(folder)
+        items = tuple(
+            Item(
+                Ref(place, row.key),
+                row.received,
+                session.is_held(folder, row, conversations),
+                marks_of_row(session, row),
+                row.size,
+                wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
+            )
+            for row in found[folder].values()
+        )
+        yield FolderView(Census(place, None), (), items)
+    yield from session.archive_view()
+
+
+def _by_identity(session: Session) -> Iterator[str]:
+    identities = session.scope.identities
+    for start in range(0, len(identities), _TERMS):
+        part = identities[start : start + _TERMS]
+        yield either(
+            f"{field}/emailAddress/address eq {text(identity)}"
+            for identity in part
+            for field in ("from", "sender")
+        )
+
+
+def _is_helplines(session: Session, row: Row) -> bool:
+    """The search is not believed: the whole address must be the same, case aside."""
+    identities = {identity.casefold() for identity in session.scope.identities}
+    return any(row.address(name).casefold() in identities for name in ("from", "sender"))
+
+
+def _add_answers(
+    session: Session,
+    wanted: Sequence[Folder],
+    found: dict[Folder, dict[str, Row]],
+    replying_to: Sequence[str],
+) -> None:
+    """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
+    asked: set[str] = set()
+    left = list(dict.fromkeys(replying_to))
+    while left:
+        fresh: list[str] = []
+        for start in range(0, len(left), _TERMS):
+            part = left[start : start + _TERMS]
+            where = either(
+                holding(of, each, within=of == REFERENCES) for each in part for of in (PARENT_ID, REFERENCES)
+            )
+            for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
+                if row.id not in found[folder]:
+                    found[folder][row.id] = row
+                    fresh.append(row.message_id)
+        asked.update(left)
+        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+    for folder, rows in found.items():
+        keys = [row.key for row in rows.values()]
+        for key, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):
+            if now is not None and now.key == key:
+                rows[now.id] = now

@@ -1,0 +1,171 @@
+"""The folders of an Exchange mailbox, here or in the cloud: what each is for, and what it may be called.
+
+A folder's role comes from its distinguished name, never from the name that its user reads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from retentiond.core.model import Kind, Place, Role
+from retentiond.core.period import Period
+from retentiond.errors import Changed, Refused, Why
+from retentiond.mailbox.base import Marker, Scope
+
+ROLES = {
+    "inbox": Role.INBOX,
+    "sentitems": Role.SENT,
+    "deleteditems": Role.TRASH,
+    "drafts": Role.DRAFTS,
+    "junkemail": Role.JUNK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may."""
+
+    id: str
+    path: str
+    label: str
+    role: Role
+    count: int
+    is_bin: bool = False
+    is_archive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of mail, and what else was learnt on the way."""
+
+    folders: tuple[Folder, ...]
+    top: str
+    has_archive: bool
+    sees_bins: bool
+
+
+class Folders(ABC):
+    """A mailbox that knows its folders."""
+
+    def __init__(self, scope: Scope, marker: Marker) -> None:
+        self.scope = scope
+        self.marker = marker
+        self._layout: Layout | None = None
+
+    @abstractmethod
+    def _asked_layout(self) -> Layout:
+        """The folders as the server tells of them now."""
+
+    @property
+    def target(self) -> str:
+        return self.scope.target
+
+    def layout(self, *, afresh: bool = False) -> Layout:
+        """The folders; asked for once in a session, for ids of folders do not change."""
+        if self._layout is None or afresh:
+            self._layout = self._asked_layout()
+        return self._layout
+
+    def know(self, folder: Folder) -> None:
+        """A folder that was made since the layout was asked for."""
+        layout = self.layout()
+        self._layout = replace(layout, folders=(*layout.folders, folder))
+
+    def folder(self, label: str) -> Folder | None:
+        return next((each for each in self.layout().folders if each.label == label), None)
+
+    def in_role(self, role: Role) -> Folder:
+        """The folder of this role. Raises Refused(role-unknown)."""
+        for folder in self.layout().folders:
+            if folder.role is role and not folder.is_archive:
+                return folder
+        raise Refused(self.target, Why.ROLE_UNKNOWN, role.value)
+
+    def named(self, name: str) -> Folder:
+        """A folder by its role or its path. Raises Refused(no-folder)."""
+        for folder in self.layout().folders:
+            if folder.path == name or (folder.role.value == name and not folder.is_archive):
+                return folder
+        raise Refused(self.target, Why.NO_FOLDER, name)
+
+    def place(self, folder: Folder) -> Place:
+        return Place(self.target, folder.label, folder.role)
+
+    def at(self, place: Place) -> Folder:
+        """The folder that was seen before. Raises Changed where it is gone."""
+        folder = self.folder(place.folder)
+        if folder is None or place.version != 0:
+            raise Changed(self.target, Why.NO_FOLDER, place.folder)
+        return folder
+
+    def looked_into(self) -> tuple[Folder, ...]:
+        """All folders of a helpline; of an advisor's those that the configuration names."""
+        folders, names = self.layout().folders, self.scope.look_in
+        if self.scope.kind is Kind.HELPLINE:
+            return folders
+        return tuple(each for each in folders if each.path in names or each.label in names)
+
+    def bins(self, of: Folder) -> tuple[Folder, ...]:
+        """The folders of Recoverable Items behind a folder."""
+        return tuple(
+            each for each in self.layout().folders if each.is_bin and each.is_archive == of.is_archive
+        )
+
+
+def role_of(name: str, path: str, scope: Scope) -> Role:
+    """What a folder is for: by its distinguished name, else as the configuration says."""
+    if path == scope.hold_folder:
+        return Role.HOLD
+    if name in ROLES:
+        return ROLES[name]
+    named = (role for role, wanted in scope.roles.items() if wanted == path and role not in ROLES.values())
+    return next(named, Role.OTHER)
+
+
+class Labels:
+    """What the folders of one target may be called; no two alike."""
+
+    def __init__(self, scope: Scope, marker: Marker) -> None:
+        self._scope = scope
+        self._marker = marker
+        self._used: set[str] = set()
+
+    def label(self, name: str, path: str, identity: str) -> tuple[Role, str]:
+        """The role and the label of a folder; `name` is its distinguished name, if it has one."""
+        role, label = role_of(name, path, self._scope), ""
+        if name in ROLES or role not in (Role.OTHER, *ROLES.values()):
+            label = role.value
+        elif name:
+            label = name.replace("recoverableitems", "recoverable-").replace("archive", "archive-", 1)
+        if not label or label in self._used:
+            unique = path if path not in self._used else f"{path}\0{identity}"
+            label = self._marker.folder(self._scope.target, unique)
+        self._used |= {label, path}
+        return role, label
+
+
+def check_configured(target: str, scope: Scope, folders: Iterable[Folder]) -> None:
+    """A configured folder that is missing is an error, never an empty one. Raises Refused(no-folder)."""
+    paths = {folder.path for folder in folders}
+    wanted = [*([scope.hold_folder] if scope.hold_folder else []), *scope.roles.values()]
+    for name in wanted:
+        if name not in paths:
+            raise Refused(target, Why.NO_FOLDER, name)
+
+
+def end_of_period(period: Period | None, deleted: datetime | None, clock: datetime | None) -> datetime | None:
+    """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
+    day of its deletion. Where the server does not tell that day, from now on (`clock`)."""
+    deleted = deleted or clock
+    if period is None or deleted is None:
+        return None
+    end = period.after(deleted.date())
+    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+
+
+def sortable(received: datetime | None) -> datetime:
+    """A date to sort by; what has none stands first."""
+    return received or datetime.min.replace(tzinfo=UTC)
