@@ -85,8 +85,9 @@ class Talk:
 
     def is_gone(self) -> bool:
         """Whether the other end has hung up already."""
+        self._connection.setblocking(False)
         try:
-            return self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return self._connection.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False
         except OSError:

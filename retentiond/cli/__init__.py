@@ -47,7 +47,13 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"retentiond.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
-        return command
+        from retentiond.cli.verbs import VERBS
+
+        if cmd_name not in VERBS:
+            return command
+        from retentiond.cli.through import Relayed
+
+        return Relayed(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -63,12 +69,7 @@ class Commands(click.Group):
             near = difflib.get_close_matches(name, COMMANDS, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No such command: {name!r}.{hint}", ctx)
-        found, command, rest = super().resolve_command(ctx, args)
-        if command is None or ctx.resilient_parsing:
-            return found, command, rest
-        from retentiond.cli.through import relayed
-
-        return found, relayed(name, command), rest
+        return super().resolve_command(ctx, args)
 
 
 def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:

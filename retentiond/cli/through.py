@@ -19,7 +19,6 @@ from retentiond.audit import Progress
 from retentiond.cli.caller import caller, read_paper, write_paper
 from retentiond.cli.screen import bars
 from retentiond.cli.session import loaded
-from retentiond.cli.verbs import VERBS
 from retentiond.config import PLACE, find
 from retentiond.errors import ConfigurationRefused, ControlRefused, PermissionsTooOpen
 from retentiond.report.words import HOLDERS
@@ -29,27 +28,26 @@ from retentiond.talk import LARGE, VERSION, Gone, Nonsense, Talk
 VARIABLE: Final = "RETENTIOND_SOCKET"
 #: For how long a service is given to say who it is, in seconds.
 _HELLO: Final = 5.0
+#: Where a context keeps what was typed after the command's name.
+_WORDS: Final = "retentiond.words"
 
 
-def relayed(name: str, command: click.Command) -> click.Command:
-    """The command, asked of the service where that runs and serves it, else carried out here."""
-    if name not in VERBS or caller() is not None:
-        return command
+class Relayed(click.Command):
+    """A command that is asked of the service where one answers, and carried out here where none does."""
 
-    @click.pass_context
-    def relay(ctx: click.Context, words: tuple[str, ...]) -> Any:
-        with command.make_context(name, list(words), parent=ctx.parent) as own:
-            talk = _service(ctx)
-            if talk is None:
-                return command.invoke(own)
-            with_quiet = bool(ctx.find_root().obj["quiet"])
-            return _ask(talk, name, words, quiet=with_quiet)
+    def __init__(self, command: click.Command) -> None:
+        self.__dict__.update(vars(command))
 
-    words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
-    settings = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-    return click.Command(
-        name, callback=relay, params=[words], add_help_option=False, context_settings=settings
-    )
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        talk = None if caller() is not None else _service(ctx)
+        if talk is None:
+            return super().invoke(ctx)
+        quiet = bool(ctx.find_root().obj["quiet"])
+        return _ask(talk, ctx.info_name or "", ctx.meta[_WORDS], quiet=quiet)
 
 
 # ── is there a service? ──────────────────────────────────────────────────────────────────────────

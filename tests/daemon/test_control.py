@@ -22,7 +22,7 @@ from retentiond.locks import Waiting, held
 from retentiond.talk import VERSION, Gone, Talk
 from tests.daemon import everybody
 from tests.daemon.conftest import Running, running
-from tests.daemon.desk import FIRST, GROUP, SERVICE, STRANGER, Answer, Desk, due, furnished, young
+from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
 from tests.servers.fixtures import DovecotFactory
 
 
@@ -187,6 +187,25 @@ def test_whoever_waits_for_a_mailbox_says_for_whom(desk: Desk, service: Running)
     assert answer.err.startswith("line: had after ")
     assert answer.code == 3
     assert (desk.story.state / "line.lock").read_text() == ""
+
+
+def test_one_after_the_other_but_a_pause_waits_for_nobody(desk: Desk, service: Running) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(held(desk.story.state, ("line",), 0))
+        first = desk.begin(FIRST, "arm", "line", "--destroy", "0", "--wait", "60")
+        assert first.process.stderr is not None
+        assert "has it; waiting" in first.process.stderr.readline()
+        second = desk.begin(SECOND, "audit", "--json")
+        assert second.process.stderr is not None
+        told = second.process.stderr.readline()
+        assert told.startswith(f"the service is busy with an arming of user id {FIRST}; ")
+        assert desk.ask(SECOND, "status", "--json").out
+        assert desk.ask(SECOND, "resume").out == "There was no pause.\n"
+        assert second.process.poll() is None
+        stack.close()
+        assert first.ends().code == 3
+        answer = second.ends()
+        assert (answer.code, answer.err) == (0, "")
 
 
 # ── hostile clients ──────────────────────────────────────────────────────────────────────────────
