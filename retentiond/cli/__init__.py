@@ -170,8 +170,11 @@ def coded(arguments: list[str] | None) -> int:
 
 def _own_fault(error: Exception) -> int:
     """A fault of ours: its class and place, never its words, which may be somebody's (P7)."""
+    from retentiond.cli.caller import caller
     from retentiond.events import describe
 
+    if caller() is not None:
+        logs.get_logger().error("crash.caught", error=error)  # the service's own log must know of it as well
     told: dict[str, Any] = describe(error)
     where = told.get("at", "outside its own code")
     click.echo(f"retentiond: a fault of its own: {told['error']} at {where}", err=True)

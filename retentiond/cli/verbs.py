@@ -1,4 +1,8 @@
-"""The commands that the running service carries out for whoever asks: one more needs one more line here."""
+"""The commands that the running service carries out for whoever asks: one more needs one more line here.
+
+A file that such a command is given is a `Paper` (`cli/caller.py`), and read or written by `read_paper` and
+`write_paper`: the service opens no path that somebody names. It prints and asks from its own thread alone.
+"""
 
 from __future__ import annotations
 

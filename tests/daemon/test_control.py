@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from retentiond.core.model import Role
@@ -153,6 +154,20 @@ def test_what_is_asked_on_a_terminal_is_asked_there(desk: Desk, service: Running
             told = talk.hear(30)
     assert told["end"] == 3
     assert "more than the 2 agreed to" in said
+
+
+def test_a_terminal_is_drawn_for_as_wide_as_it_is(desk: Desk, service: Running) -> None:
+    """The service itself sits at none; whoever asks does, and hears how far it is."""
+    with connected(desk) as (_, talk):
+        talk.say(**request("audit", terminals=["out"], columns=60))
+        heard = [talk.hear(30)]
+        while "end" not in heard[-1]:
+            heard.append(talk.hear(30))
+    said = "".join(each.get("out", "") for each in heard)
+    assert "───" in said
+    drawn = [line for line in click.unstyle(said).splitlines() if line.startswith("  line")]
+    assert {len(line) for line in drawn} == {60}
+    assert {"line", "ana"} <= {each["looked"] for each in heard if "looked" in each}
 
 
 def test_files_are_the_askers_own_business(desk: Desk, service: Running) -> None:
