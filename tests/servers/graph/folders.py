@@ -15,7 +15,7 @@ _USER = ("displayName", "userPrincipalName", "mail")
 def get_user(call: Call) -> Answer:
     address = call.mailbox.address
     values = {"displayName": call.mailbox.name, "userPrincipalName": address, "mail": address}
-    options = read_options(call, None)
+    options = read_options(call, "user")
     body = {"@odata.context": context(call, "/$entity"), "id": user_id(call.mailbox)}
     body |= {name: values[name] for name in (options.select or _USER) if name in values}
     return Answer(200, body, kind="graph.user")
@@ -54,13 +54,13 @@ def list_child_folders(call: Call) -> Answer:
 
 
 def get_mail_folder(call: Call) -> Answer:
-    options = read_options(call, None, [HIDDEN])
+    options = read_options(call, "mailFolder", [HIDDEN])
     body = {"@odata.context": context(call, "/$entity"), **mail_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailFolder")
 
 
 def _mail_folders(call: Call, parent: Folder) -> Answer:
-    options = read_options(call, None, [HIDDEN])
+    options = read_options(call, "mailFolder", [HIDDEN])
     shows_hidden = call.asked.query.get(HIDDEN, "").lower() == "true"
     children = [
         child for child in parent.children if is_mail(child) and (shows_hidden or not child.is_hidden)
@@ -101,13 +101,13 @@ def list_mailbox_child_folders(call: Call) -> Answer:
 
 
 def get_mailbox_folder(call: Call) -> Answer:
-    options = read_options(call, None)
+    options = read_options(call, "mailboxFolder")
     body = {"@odata.context": context(call, "/$entity"), **mailbox_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailboxFolder")
 
 
 def _mailbox_folders(call: Call, parent: Folder) -> Answer:
-    options = read_options(call, None)
+    options = read_options(call, "mailboxFolder")
     shown = parent.children[options.skip : options.skip + options.top]
     things = [mailbox_folder(child, options.select) for child in shown]
     return page(call, "mailboxFolder", things, options, len(parent.children))
