@@ -13,12 +13,12 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from retentiond.asking import Request, Verb, understood
 from retentiond.logs import get_logger
 from retentiond.talk import VERSION, Gone, Nonsense, Peer, Talk, peer_of
 
@@ -29,29 +29,6 @@ _SOON: Final = 10.0
 #: So many may be connected at a time; the next is told to come again.
 _MOST: Final = 8
 _MODE: Final = 0o660
-_MOST_WORDS: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """What may be asked for. A deed is refused by a service that only looks; `in_turn` touches mailboxes."""
-
-    is_deed: bool = False
-    in_turn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One command, and who asks. `sudo_uid` is believed of root alone; `terminals` names those of
-    in, out and err behind which a person sits; `columns` is how wide it is, 0 where that is not known."""
-
-    verb: str
-    words: tuple[str, ...]
-    peer: Peer
-    sudo_uid: int | None
-    terminals: frozenset[str]
-    columns: int
-    is_quiet: bool
 
 
 #: Serves one request and returns its exit code. The last argument says whether it should come to an end.
@@ -190,7 +167,7 @@ class Control:
     def _hear(self, talk: Talk, peer: Peer) -> None:
         talk.say(version=VERSION, config=self._config)
         try:
-            request = _request(talk.hear(_SOON), peer)
+            request = understood(talk.hear(_SOON), peer)
         except Nonsense:
             self._refuse(talk, "nonsense", peer)
             return
@@ -246,25 +223,3 @@ class Control:
         with self._changed:
             self._serving += change
             self._changed.notify_all()
-
-
-def _request(document: Mapping[str, Any], peer: Peer) -> Request:
-    """What somebody said, if every part of it is what it must be. Raises Nonsense."""
-    match document:
-        case {
-            "version": 1,
-            "verb": str(verb),
-            "words": [*words],
-            "sudo_uid": None | int() as sudo,
-            "terminals": [*terminals],
-            "columns": int(columns),
-            "quiet": bool(quiet),
-        } if _are_words(words) and _are_words(terminals) and columns < 10_000 and (sudo or 0) < 2**32 - 1:
-            believed = sudo if peer.uid == 0 else None
-            return Request(verb, tuple(words), peer, believed, frozenset(terminals), max(columns, 0), quiet)
-        case _:
-            raise Nonsense
-
-
-def _are_words(found: Sequence[object]) -> bool:
-    return len(found) <= _MOST_WORDS and all(isinstance(each, str) and "\0" not in each for each in found)

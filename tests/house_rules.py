@@ -32,7 +32,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.monthly",)),
     (2, ("events",)),
     (2, ("config", "logs", "locks", "crew", "notify", "files", "talk")),
-    (2, ("pause", "approvals")),
+    (2, ("pause", "approvals", "asking")),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers", "mailbox.layout", "mailbox.likeness", "mailbox.patience", "mailbox.tls")),
     (3, ("mailbox.letters mailbox.letters_*",)),

@@ -23,8 +23,8 @@ from retentiond.audit import Progress
 from retentiond.talk import LARGE, Gone, Nonsense, Talk
 
 if TYPE_CHECKING:
+    from retentiond.asking import Request
     from retentiond.config import Config
-    from retentiond.control import Request
 
 #: For how long a person may think about a question, in seconds. Nobody else is served meanwhile.
 _THINKING: Final = 300.0

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retentiond.asking import Request
 from retentiond.cli.caller import Caller, called_by
 from retentiond.cli.verbs import VERBS
-from retentiond.control import Control, Request
+from retentiond.control import Control
 from retentiond.talk import Talk
 
 if TYPE_CHECKING:

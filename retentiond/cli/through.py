@@ -10,12 +10,13 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from retentiond.audit import Progress
+from retentiond.audit import NOBODY_HEARS, Progress
 from retentiond.cli.caller import caller, read_paper, write_paper
 from retentiond.cli.screen import bars
 from retentiond.cli.session import loaded
@@ -125,9 +126,16 @@ def _ask(talk: Talk, name: str, words: Sequence[str], *, quiet: bool) -> int:
             columns=_columns(),
             quiet=quiet,
         )
-        with bars(quiet) as seen:
+        with ExitStack() as stack:
+            seen: Progress | None = None
             while "end" not in (told := talk.hear(largest=LARGE)):
-                _take(talk, told, words, seen)
+                is_progress = bool({"looked", "done"} & told.keys())
+                if is_progress and seen is None:
+                    seen = stack.enter_context(bars(quiet))
+                elif not is_progress:  # nothing is said, or asked, into a bar
+                    stack.close()
+                    seen = None
+                _take(talk, told, words, seen or NOBODY_HEARS)
         return int(told["end"])
     except (Gone, Nonsense):
         raise ControlRefused("away") from None

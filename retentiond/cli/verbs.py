@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from retentiond.control import Verb
+from retentiond.asking import Verb
 
 VERBS: Final[Mapping[str, Verb]] = {
     "audit": Verb(in_turn=True),

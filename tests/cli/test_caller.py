@@ -14,10 +14,10 @@ from typing import Any, cast
 import click
 import pytest
 
+from retentiond.asking import Request
 from retentiond.cli.caller import Caller, called_by, heard_by_callers, read_paper, write_paper
 from retentiond.cli.session import who
 from retentiond.config import Config
-from retentiond.control import Request
 from retentiond.talk import Gone, Peer, Talk
 
 

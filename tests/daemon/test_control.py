@@ -236,9 +236,10 @@ NONSENSE = (
     json.dumps(request("audit", version=99)).encode() + b"\n",
     json.dumps(request("audit", "nul\0")).encode() + b"\n",
     json.dumps(request("audit", columns="wide")).encode() + b"\n",
-    json.dumps(request("audit", sudo_uid=-5, words=[1])).encode() + b"\n",
+    json.dumps(request("audit", sudo_uid=-5)).encode() + b"\n",
     json.dumps(request("audit", *["x"] * 101)).encode() + b"\n",
     json.dumps(request("audit", quiet=1)).encode() + b"\n",
+    json.dumps(request("audit", words=[1])).encode() + b"\n",
 )
 
 
