@@ -12,7 +12,7 @@ import click
 
 from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
-from retentiond.cli.screen import progress
+from retentiond.cli.screen import waiting
 from retentiond.cli.session import Session, now, say, session, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
 from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
@@ -59,10 +59,7 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
         else:
             proposal = None
         locks = current.config.ledger.directory
-        with (
-            _agreed(current, target, number, book, moment) as agreed,
-            progress(current.quiet, "arm") as hears,
-        ):
+        with _agreed(current, target, number, book, moment) as agreed:
             arming, seen = arm(
                 estate,
                 name,
@@ -73,7 +70,7 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
                 who=f"{who()}, {agreed}" if agreed else who(),
                 told=since,
                 wait_seconds=wait_seconds,
-                waiting=hears.waiting,
+                waiting=waiting(current.quiet, "arm"),
             )
         if proposal is None and not current.quiet:
             _show(seen)

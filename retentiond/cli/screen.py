@@ -63,17 +63,17 @@ def progress(quiet: bool, what: str = "sweep") -> Iterator[Progress]:
     """
     who = caller()
     if who is not None:
-        seen = who.progress
-        waiting = Waiting(what, who.request.peer.uid, is_over=seen.should_stop)
-        yield replace(seen, waiting=waiting if quiet else _told(waiting))
+        yield replace(who.progress, waiting=waiting(quiet, what))
         return
     with _own_progress(quiet) as seen:
-        waiting = Waiting(what, is_over=seen.should_stop)
-        yield replace(seen, waiting=waiting if quiet else _told(waiting))
+        yield replace(seen, waiting=replace(waiting(quiet, what), is_over=seen.should_stop))
 
 
-def _told(waiting: Waiting) -> Waiting:
-    return replace(waiting, begins=_say_waits, ends=_say_waited)
+def waiting(quiet: bool, what: str) -> Waiting:
+    """As whom locks are taken for `what`; what is waited for is told, unless quiet was asked for."""
+    who = caller()
+    found = Waiting(what) if who is None else Waiting(what, who.request.peer.uid, is_over=who.should_stop)
+    return found if quiet else replace(found, begins=_say_waits, ends=_say_waited)
 
 
 def _say_waits(name: str, holder: Holder | None) -> None:
