@@ -1,7 +1,8 @@
 """Tells people by mail what must not be overlooked: a fixed text, codes and aliases, and nothing else (P7).
 
 Who reads such a mail over somebody's shoulder learns that a task needs attention. No count, no folder,
-no day is in it. It goes through the charity's own relay, over verified TLS or not at all.
+no day is in it; a one-time code comes with the size of what it lets loose, coarsely. It goes through the
+charity's own relay, over verified TLS or not at all.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ CODES: Final[dict[str, str]] = {
     Cause.CHANGED: "R21",
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
+    Cause.ERASURE_UNFINISHED: "R24",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"
@@ -83,6 +85,21 @@ Please call {call}, and read these codes to them:
 You need not do anything else. Please do not reply.
 """
 
+CODE_SUBJECT: Final = "A code for a task"
+CODE_TEXT: Final = """\
+Somebody asks for your agreement to a task. The administrator has told you
+of it, or is about to.
+
+    Code: {code}
+    Size: {size}
+
+If you agree, read the code to the administrator. It is good for {minutes} minutes,
+for this task alone, and once. If you know nothing of a task, tell the code
+to nobody. Please do not reply.
+"""
+#: Below this, no number is mailed.
+_SMALL: Final = 5
+
 
 def tell(settings: AlertSettings, condition: Condition, now: datetime) -> Condition:
     """Sends what must be told by now; returns the condition with what was told noted in it.
@@ -102,6 +119,13 @@ def tell(settings: AlertSettings, condition: Condition, now: datetime) -> Condit
     if cleared and _sent(settings, settings.to, CLEAR_SUBJECT, CLEAR_TEXT.format(codes=_codes(cleared)), now):
         condition = replace(condition, cleared=())
     return condition
+
+
+def send_code(settings: AlertSettings, to: str, code: str, number: int, minutes: int, now: datetime) -> bool:
+    """Whether the relay took a one-time code for the one person who is to agree; the size of what they agree
+    to is in it, lest they be told another, and small numbers are not (P7)."""
+    size = f"fewer than {_SMALL}" if number < _SMALL else f"{number:,}"
+    return _sent(settings, (to,), CODE_SUBJECT, CODE_TEXT.format(code=code, size=size, minutes=minutes), now)
 
 
 def _codes(concerns: Sequence[Concern]) -> str:

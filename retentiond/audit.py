@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from retentiond.core import findings
+from retentiond.core.chain import HOUSE
 from retentiond.core.clock import doubt
-from retentiond.core.findings import Finding
+from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.model import (
     FolderView,
@@ -83,6 +84,7 @@ def audit(
     plan = look_and_judge(estate, concerned(estate, only), now, book, progress, as_of, crew=crew)
     standings = standings_of(estate, book)
     _, broken = approve_all(plan, standings, estate, only, None)
+    broken += unfinished(estate, book)
     return Audit(plan, standings, tuple(sorted({*findings_of(estate, plan, now), *broken})))
 
 
@@ -144,7 +146,7 @@ def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
 def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
     """Items without a believable date learn when they were first seen (and are remembered); a dated letter
     learns it of its name, which is forgotten soon after the last letter of that name is gone."""
-    if book is None or not snapshot.views:
+    if book is None or not snapshot.views or estate.correspondents:
         return snapshot
     firsts: dict[Ref, datetime] = {}
     question = estate.question(estate.target(snapshot.views[0].target), now)
@@ -211,6 +213,15 @@ def approve_all(
         else:
             broken.extend(findings.of_fuse(verdict))
     return approved, broken
+
+
+def unfinished(estate: Estate, book: Ledger | None) -> list[Finding]:
+    """Erasures that were begun and are not finished; nobody but the person who asked knows the addresses."""
+    if book is None or estate.correspondents:
+        return []
+    return [
+        Finding(HOUSE, Cause.ERASURE_UNFINISHED, 0, detail=receipt) for receipt in book.unfinished_erasures()
+    ]
 
 
 def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:

@@ -182,7 +182,7 @@ class Control:
             self._do_in_turn(request, talk)
 
     def _do_in_turn(self, request: Request, talk: Talk) -> None:
-        if not self._has_turn(request, talk):
+        if not self._has_turn(talk):
             return
         try:
             self._in_hand = request
@@ -191,33 +191,34 @@ class Control:
             self._in_hand = None
             self._turn.release()
 
-    def _has_turn(self, request: Request, talk: Talk) -> bool:
+    def _has_turn(self, talk: Talk) -> bool:
         """Waits until nobody else's request is at work. What was not begun for somebody who is gone need not
-        be, and nothing is begun any more by a service that ends."""
-        if not self._turn.acquire(blocking=False):
-            before = self._in_hand
-            if before is not None:
-                talk.say(waits={"what": before.verb, "uid": before.peer.uid, "pid": before.peer.pid})
-            while not self._turn.acquire(timeout=0.2):
-                if talk.is_gone():
-                    return False
-        if not self._should_stop():
+        be."""
+        if self._turn.acquire(blocking=False):
             return True
-        self._turn.release()
-        self._refuse(talk, "stopping", request.peer)
-        return False
+        before = self._in_hand
+        if before is not None:
+            talk.say(waits={"what": before.verb, "uid": before.peer.uid, "pid": before.peer.pid})
+        while not self._turn.acquire(timeout=0.2):
+            if talk.is_gone():
+                return False
+        return True
 
     def _do(self, request: Request, talk: Talk) -> None:
+        """Serves a request. It is at work until the answer is out: a service that ends waits for that."""
         self._count(1)
-        begun = time.monotonic()
-        _log.info("request.started", verb=request.verb, uid=request.peer.uid, pid=request.peer.pid)
         try:
+            if self._should_stop():
+                self._refuse(talk, "stopping", request.peer)
+                return
+            begun = time.monotonic()
+            _log.info("request.started", verb=request.verb, uid=request.peer.uid, pid=request.peer.pid)
             code = self._serve(request, talk, self._should_stop)
+            seconds = round(time.monotonic() - begun, 1)
+            _log.info("request.ended", verb=request.verb, uid=request.peer.uid, exit=code, seconds=seconds)
+            talk.say(end=code)
         finally:
             self._count(-1)
-        seconds = round(time.monotonic() - begun, 1)
-        _log.info("request.ended", verb=request.verb, uid=request.peer.uid, exit=code, seconds=seconds)
-        talk.say(end=code)
 
     def _count(self, change: int) -> None:
         with self._changed:

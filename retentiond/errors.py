@@ -260,6 +260,46 @@ class ArmingRefused(RetentionError):
 
 
 @dataclass(eq=False)
+class PurgeRefused(RetentionError):
+    """More would be destroyed than the number that was given; nothing was."""
+
+    given: int
+    found: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class NotArmed(RetentionError):
+    """What was asked for would destroy something in a target that nobody has let loose yet."""
+
+    target: str
+    count: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalNeeded(RetentionError):
+    """One person alone may not do this. `wish` says what, `digest` and `number` name the plan; `lacking` is
+    what would let a second person agree and is not configured, if anything."""
+
+    wish: str
+    target: str
+    digest: str
+    number: int
+    lacking: str = ""
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class CodeRefused(RetentionError):
+    """The code was not the one that was mailed, came too late, or could not be mailed; nothing was done.
+    `why` is wrong, late or unsent."""
+
+    why: str
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
 class PlanRefused(RetentionError):
     """A saved plan that was altered, is too old, or was made under other rules."""
 

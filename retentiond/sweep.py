@@ -6,7 +6,7 @@ Running again is the only recovery: what a crash left behind is settled by looki
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from retentiond.audit import (
     findings_of,
     look_and_judge,
     standings_of,
+    unfinished,
 )
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
@@ -36,10 +37,11 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Why, gravest
+from retentiond.errors import Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import hands_of, locked, settle_open_intents
+from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def sweep(
     *,
     only: str | None = None,
     reviewed: Reviewed | None = None,
-    who: str = "",
+    before_acting: Callable[[], None] = lambda: None,
     wait_seconds: float = 0,
     progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
@@ -86,31 +88,39 @@ def sweep(
     """One pass over all targets, or over `only` one.
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
-    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge). `who` asked for
-    it by hand, and is entered before the first deed. `crew` looks at mailboxes and carries out side by
-    side or not; the report is the same.
+    With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge): nothing is
+    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act.
+    `crew` looks at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
+    is_purge = reviewed is not None
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        if is_purge and (only is not None or estate.correspondents):
+            _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
-        broken = _since_when(broken, plan, book, now)
+        if not is_purge:
+            broken = _since_when(broken, plan, book, now)
         for finding in broken:
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
-        if who:
-            book.record("asked", {"what": "sweep" if reviewed is None else "purge", "who": who}, now)
+        before_acting()
+        if estate.correspondents:
+            book.forget_marks(_marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
+        broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = _arm_the_clean(plan, standings, estate, book, now, only)
+        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, now, only)
         forecasts = _forecasts(second, approved)
+        if is_purge:
+            forecasts = _lowered(forecasts, estate, book)
         book.forget_expired(now)
-        seals = book.swept(now, forecasts, _counts(outcomes, found))
+        seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=str(house_seal(seals)))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
@@ -118,6 +128,12 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_a_part(plan: Plan) -> None:
+    """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
+    for gap in plan.gaps:
+        raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -231,6 +247,24 @@ def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]
     """What is foreseen from now on: counted anew only where the fuse let the target through, for what
     surprised us once must not be foreseen the next time because it was counted."""
     return {target.target: target.ahead for target in second.targets if target.target in approved}
+
+
+def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:
+    """After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to,
+    and not what arrived beside it. The look of an erasure counts nothing."""
+    if estate.correspondents:
+        return {}
+    standings = standings_of(estate, book)
+    return {name: min(count, standings[name].foreseen) for name, count in forecasts.items()}
+
+
+def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
+    """Every mark that could have been made of one person's mail: by none of them may it be looked up that
+    this person ever wrote (P9). Forgotten before the deed: a crash after it would leave nobody to ask."""
+    items = [item for each in approved.values() for part in each.parts for item in part.items]
+    marks = {estate.marker.address(each) for each in estate.correspondents}
+    marks |= {item.marks.message for item in items if item.marks.message is not None}
+    return marks | {item_mark(estate.marker, item) for item in items}
 
 
 def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:

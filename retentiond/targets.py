@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
@@ -23,7 +23,7 @@ from retentiond.config import (
     read_secret,
     read_secret_bytes,
 )
-from retentiond.core.model import Helpline, Kind, Limits, Role
+from retentiond.core.model import Helpline, Kind, Limits, Reason, Role
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import House
 from retentiond.core.policy import Terms
@@ -44,9 +44,10 @@ class Target:
     """A helpline, an advisor or a folder of letters. `open` makes its mailbox (not yet connected); each call
     a new one.
 
-    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name,
-    `server_kind` the kind of its account.
+    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is the mailbox's
+    own, where it has one. `before` is an instant on which persons agreed for once: what was received
+    earlier is to go, whatever the period. `server_keeps` is what the operator declared of the server,
+    `server` its name, `server_kind` the kind of its account.
     """
 
     name: str
@@ -59,11 +60,13 @@ class Target:
     server_keeps: Period | None = None
     server: str = ""
     server_kind: str = ""
+    before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything that a sweep is about."""
+    """Everything that a sweep is about. `correspondents` are one person's addresses, where their mail is to
+    be erased and nothing else is to be done."""
 
     targets: tuple[Target, ...]
     zone: tzinfo
@@ -71,6 +74,17 @@ class Estate:
     marker: Marker
     by_thread: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
+    correspondents: tuple[str, ...] = field(default=(), repr=False)
+
+    def purging(self, name: str, before: datetime) -> Estate:
+        """This estate, one of whose targets is to lose what was received before an instant."""
+        target = replace(self.target(name), before=before)
+        return replace(self, targets=tuple(target if each.name == name else each for each in self.targets))
+
+    def erasing(self, correspondents: tuple[str, ...]) -> Estate:
+        """This estate, for the erasure of one person's mail: letters bear no addresses and are left out."""
+        mail = tuple(each for each in self.targets if each.kind is not Kind.LETTERS)
+        return replace(self, targets=mail, correspondents=correspondents)
 
     def target(self, name: str) -> Target:
         """The target of this name. Raises UnknownTarget."""
@@ -85,7 +99,10 @@ class Estate:
 
     def terms(self, target: Target, now: datetime) -> Terms:
         """What is due and what is believed at `now`."""
-        return Terms(target.period.cutoff(now, self.zone), EARLIEST, now + AHEAD, self.zone)
+        due = target.period.cutoff(now, self.zone)
+        cutoff = due if target.before is None else target.before
+        why = Reason.ON_DEMAND if cutoff > due else Reason.DUE
+        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, why)
 
     def house(self, now: datetime) -> House:
         """What the core must know, at `now`."""
@@ -94,12 +111,13 @@ class Estate:
             target.name: frozenset(self.marker.address(identity) for identity in target.identities)
             for target in helplines
         }
-        advisors = frozenset(self.marker.address(target.address) for target in self.of(Kind.ADVISOR))
+        own = frozenset(self.marker.address(target.address) for target in self.targets if target.address)
         return House(
             {target.name: self.terms(target, now) for target in (*helplines, *self.of(Kind.LETTERS))},
             tuple(Helpline(name, identities) for name, identities in marks.items()),
-            advisors.union(*marks.values()),
+            own.union(*marks.values()),
             self.by_thread,
+            frozenset(self.marker.address(each) for each in self.correspondents),
         )
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
@@ -115,6 +133,7 @@ class Estate:
             ahead=start_of(target.period.cutoff_day(day), self.zone),
             may_use_server_clock=as_of is None,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
+            correspondents=self.correspondents,
         )
 
 
@@ -160,7 +179,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         settings.period,
         rules,
         settings.identities,
-        "",
+        settings.mailbox,
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,

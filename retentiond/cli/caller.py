@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from retentiond.config import Config
 
 #: For how long a person may think about a question, in seconds. Nobody else is served meanwhile.
-_THINKING: Final = 300.0
+_THINKING: Final = 900.0
 #: For how long a file of theirs is waited for.
 _READING: Final = 30.0
 

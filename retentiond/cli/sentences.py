@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from retentiond.core.approval import Wish
 from retentiond.core.chain import Break
 from retentiond.errors import (
     AlreadyRunning,
+    ApprovalNeeded,
     ApprovalRefused,
     ArmingRefused,
     ClockDoubted,
+    CodeRefused,
     ConfigurationRefused,
     ControlRefused,
     Fault,
     LedgerDamaged,
     LedgerMissing,
     MailboxError,
+    NotArmed,
     Paused,
     PermissionsTooOpen,
     PlanRefused,
+    PurgeRefused,
     RetentionError,
     SecondPersonNeeded,
     SecretMissing,
@@ -69,6 +74,12 @@ _APPROVALS = {
         "this needs two persons, and only the running service sees who they are; start it: systemctl start"
         " retentiond"
     ),
+}
+
+_CODES = {
+    "wrong": "three times a wrong code, and it is void now",
+    "late": "the code came too late, and is void now",
+    "unsent": "the code could not be mailed to the Helplines' Manager; see the log, and [alert]",
 }
 
 
@@ -147,10 +158,39 @@ def _sentence(error: RetentionError) -> str:
             )
         case AlreadyRunning():
             return "the daemon runs already on this ledger; see what it does: retentiond status"
+        case PurgeRefused():
+            return (
+                f"{items(error.found)} would be destroyed, more than the {error.given} agreed to; nothing was"
+                f" done; if that is right: the same command with --destroy {error.found}"
+            )
+        case NotArmed():
+            return (
+                f"{error.target}: {items(error.count)} would be destroyed there, but it is not armed; nothing"
+                f" was done anywhere; look at it first (retentiond audit --only {error.target}), then arm it:"
+                f" retentiond arm {error.target} --destroy N"
+            )
+        case ApprovalNeeded():
+            return _approval(error)
+        case CodeRefused():
+            return f"{_CODES[error.why]}; nothing was done; run the same command again for another code"
         case PlanRefused():
             return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
         case _:
             return type(error).__name__
+
+
+def _approval(error: ApprovalNeeded) -> str:
+    plan = f"{items(error.number)}, plan {error.digest[:12]}"
+    if error.wish == Wish.ERASURE:
+        return (
+            f"an erasure ({plan}) needs the Helplines' Manager's code, and {error.lacking} is not configured;"
+            " nothing was done; configure it, or [policy] approvers = 1, and the ledger records who did it"
+        )
+    return (
+        f"{error.target}: some of it ({plan}) is younger than its period, and one person alone may not"
+        " destroy that; nothing was done; choose an earlier day, or let two persons ask the running service"
+        " (retentiond approve), or [policy] approvers = 1, and the ledger records who did it"
+    )
 
 
 def _clock(error: ClockDoubted) -> str:

@@ -37,13 +37,14 @@ def command(
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
     with current.estate_with_ledger() as (estate, book), progress(current.quiet, "sweep") as seen:
+        moment = now()
         report = sweep(
             estate,
             book,
             current.config.ledger.directory,
-            now(),
+            moment,
             only=only,
-            who=who(),
+            before_acting=lambda: book.record("asked", {"what": "sweep", "who": who()}, moment),
             wait_seconds=wait_seconds,
             progress=seen,
         )

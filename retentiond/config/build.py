@@ -51,6 +51,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         zone=ZoneInfo(table.policy.zone),
         approvers=table.policy.approvers,
         by_thread=table.policy.by_thread,
+        manager=table.policy.manager,
     )
     return Config(
         path=path,

@@ -21,6 +21,8 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
     "elsewhere": tables.ElsewhereTable,
+    "schedule": tables.ScheduleTable,
+    "alert": tables.AlertTable,
     "roles": tables.RolesTable,
     "secret": tables.SecretTable,
     "key": tables.SecretTable,

@@ -263,12 +263,13 @@ TargetSettings: TypeAlias = HelplineSettings | AdvisorSettings | LettersSettings
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What was promised (P1) and how it is read."""
+    """What was promised (P1) and how it is read. `manager` is the address to which codes are mailed."""
 
     period: Period
     zone: ZoneInfo
     approvers: int
     by_thread: bool
+    manager: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ def shown(config: Config) -> str:
             period=config.policy.period,
             zone=config.policy.zone.key,
             approvers=config.policy.approvers,
+            manager=config.policy.manager,
             by_thread=config.policy.by_thread,
         ),
         _table(

@@ -139,6 +139,10 @@ class PolicyTable(Table):
         le=2,
         description="1 lets one person arm a period under 6 months for mail, or under 2 for letters.",
     )
+    manager: Address | None = Field(
+        default=None,
+        description="The Helplines' Manager's address: an erasure is confirmed by a code mailed there.",
+    )
     by_thread: bool = Field(
         default=False, description="Recognise replies by their conversation too, not by their sender alone."
     )

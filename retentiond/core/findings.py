@@ -43,6 +43,7 @@ class Cause(StrEnum):
     STILL_THERE = "still-there"
     KEPT_BY_SERVER = "kept-by-server"
     NOTICE = "notice"
+    ERASURE_UNFINISHED = "erasure-unfinished"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -70,7 +70,8 @@ class Marks:
     """What of an item's headers the core may compare, never read.
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
-    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References.
+    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References. `reply_to` are the
+    addresses in Reply-To, which an erasure alone asks for.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -78,6 +79,12 @@ class Marks:
     recipients: frozenset[Mark] = frozenset()
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
+    reply_to: frozenset[Mark] = frozenset()
+
+    @property
+    def parties(self) -> frozenset[Mark]:
+        """Everybody from whom, to whom or on whose behalf it was sent."""
+        return self.authors | self.senders | self.recipients | self.reply_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +231,10 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
     HOME_UNREACHABLE = "home-unreachable"
+    ON_DEMAND = "on-demand"
+    ERASURE = "erasure"
+    THIRD_PARTY = "third-party"
+    NOT_THEIRS = "not-theirs"
     RECEIPT = "receipt"
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
+from retentiond.core.erasure import judge_for_erasure
 from retentiond.core.model import (
     Census,
     Destroy,
@@ -24,6 +25,7 @@ from retentiond.core.model import (
     Kind,
     Mark,
     Place,
+    Reason,
     Refile,
     Review,
     Snapshot,
@@ -37,7 +39,7 @@ from retentiond.core.replies import Threads, recognise, threads_of
 @dataclass(frozen=True, slots=True)
 class Part:
     """Items of one folder with one verdict. `oldest` and `newest` bound their days of receipt, in the
-    policy's zone, where known. A refile's part holds its `items`, in order of key."""
+    policy's zone, where known. The part of a refile or an erasure holds its `items`, in order of key."""
 
     place: Place
     verdict: Verdict
@@ -120,12 +122,13 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class House:
     """What the core must know of the configuration: terms by helpline (and letters folder), and who is who,
-    by marks."""
+    by marks. `correspondents` are those of one person whose mail is to be erased, where it is."""
 
     terms: Mapping[str, Terms]
     helplines: tuple[Helpline, ...]
     insiders: frozenset[Mark] = field(default_factory=frozenset)
     by_thread: bool = False
+    correspondents: frozenset[Mark] = frozenset()
 
 
 def make_plan(snapshot: Snapshot, house: House) -> Plan:
@@ -135,7 +138,9 @@ def make_plan(snapshot: Snapshot, house: House) -> Plan:
     threads = _threads(seen, house) if house.by_thread else None
     plans = []
     for view in snapshot.views:
-        if view.kind is not Kind.ADVISOR:
+        if house.correspondents:
+            judged = _judged_for_erasure(view, house, threads)
+        elif view.kind is not Kind.ADVISOR:
             judged = _judged_own(view, house)
         else:
             judged = _judged_advisor(view, house, homes, threads)
@@ -175,6 +180,23 @@ def _judged_advisor(
     )
 
 
+def _judged_for_erasure(view: TargetView, house: House, threads: Threads | None) -> tuple[Part, ...]:
+    """No part says of which days it is: an entry made of it must not tell when somebody wrote (P7)."""
+    items = [item for folder in view.folders for item in folder.items]
+    owners = recognise(items, house.helplines, threads) if view.kind is Kind.ADVISOR else {}
+    any_terms = next(iter(house.terms.values()))
+
+    def judged(item: Item) -> Verdict:
+        if view.kind is not Kind.ADVISOR:
+            return judge_for_erasure(item, house.correspondents, house.insiders)
+        if not owners[item.ref]:
+            return Keep(Reason.NOT_OURS)
+        return judge_for_erasure(item, house.correspondents, house.insiders, min(owners[item.ref]))
+
+    parts = _grouped(((item, judged(item)) for item in items), any_terms)
+    return tuple(replace(part, oldest=None, newest=None) for part in parts)
+
+
 def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]:
     """Items with the same folder and verdict become one part."""
     groups: dict[tuple[Place, Verdict], list[Item]] = {}
@@ -194,7 +216,7 @@ def _grouped(judged: Iterable[tuple[Item, Verdict]], terms: Terms) -> list[Part]
                 tuple(item.ref.key for item in items),
                 min(days, default=None),
                 max(days, default=None),
-                tuple(items) if isinstance(verdict, Refile) else (),
+                tuple(items) if isinstance(verdict, Refile) or verdict.reason is Reason.ERASURE else (),
             )
         )
     return parts

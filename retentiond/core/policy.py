@@ -18,13 +18,15 @@ class Terms:
     """A helpline's terms at one moment. All instants are aware.
 
     What was received before `cutoff` is due; a date before `earliest` or after `latest` is not
-    believed. `zone` is the policy's, for days in reports.
+    believed. `zone` is the policy's, for days in reports. `why` is ON_DEMAND where persons agreed to a
+    cutoff that the period alone would not give.
     """
 
     cutoff: datetime
     earliest: datetime
     latest: datetime
     zone: tzinfo
+    why: Reason = Reason.DUE
 
     def believes(self, received: datetime | None) -> bool:
         """Whether a date of receipt can be one."""
@@ -37,10 +39,10 @@ def judge(item: Item, terms: Terms) -> Verdict:
         return Hold()
     if item.received is None or not terms.believes(item.received):
         if item.first_seen is not None and item.first_seen < terms.cutoff and not item.wakes_receipt:
-            return Destroy(Reason.DUE_SINCE_SEEN)
+            return Destroy(Reason.DUE_SINCE_SEEN if terms.why is Reason.DUE else terms.why)
         return Review(Reason.UNDATED)
     if item.received < terms.cutoff:
-        return Review(Reason.RECEIPT) if item.wakes_receipt else Destroy(Reason.DUE)
+        return Review(Reason.RECEIPT) if item.wakes_receipt else Destroy(terms.why)
     # A letter stood under this name before this file was made: an editor that saves by replacing, or a new
     # letter under an old name. It is not destroyed early, and it is not kept silently.
     name_since = item.first_seen if item.sighting is not None else None
@@ -53,7 +55,7 @@ def judge_lot(lot: Lot, terms: Terms) -> Verdict:
     """The verdict on each item of a lot, of which only an upper bound of the date is known."""
     if lot.is_held:
         return Hold()
-    return Destroy(Reason.DUE) if lot.received_before <= terms.cutoff else Keep()
+    return Destroy(terms.why) if lot.received_before <= terms.cutoff else Keep()
 
 
 def judge_stray(

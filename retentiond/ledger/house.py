@@ -39,13 +39,17 @@ def swept_body(
     minute: str,
     forecasts: Mapping[str, int],
     counts: Mapping[str, Mapping[str, int]],
+    *,
+    is_purge: bool,
 ) -> Body:
     """The entry of a sweep's end: counts, the heads of all other chains, the standing of all targets."""
     lines = standing_lines(connection)
     for target, number in forecasts.items():
         line = lines.get(target, Line())
         lines[target] = replace(line, forecast=number, made=minute, before=line.destroyed)
+    kind: Body = {"kind": "purge"} if is_purge else {}
     return {
+        **kind,
         "event": SWEPT,
         "counts": [
             [target, what, n] for target in sorted(counts) for what, n in sorted(counts[target].items())

@@ -121,7 +121,9 @@ class Question:
     `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
-    and those that name one of these in turn; then with all their Marks.
+    and those that name one of these in turn; then with all their Marks. `correspondents` are the
+    addresses of one person: then a look yields every item that is from or to one of them, whatever its
+    age, and nothing else (an erasure, P9).
     """
 
     now: datetime
@@ -133,6 +135,7 @@ class Question:
     wants_threads: bool = False
     wants_days: bool = False
     replying_to: tuple[str, ...] = field(default=(), repr=False)
+    correspondents: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Granted(StrEnum):
@@ -275,7 +278,10 @@ class Mailbox(Protocol):
         A helpline's mailbox yields each selectable folder, its bins included. An advisor's yields
         the folders of `Scope.look_in`, and of each only the messages with an identity in From or
         Sender: nothing else is fetched, counted or dated (P3). The server does the choosing; items
-        are exact within a day of the cutoff. Raises Refused(no-folder) where a configured folder is
+        are exact within a day of the cutoff. Asked for `correspondents`, a helpline's mailbox yields of
+        each folder the items with one of them in From, Sender, Reply-To, To, Cc or Bcc, an advisor's of
+        those only a helpline's replies, each as an Item with all its Marks, and letters none; nothing is
+        counted then. Raises Refused(no-folder) where a configured folder is
         missing: a missing folder is never an empty one.
         """
         ...

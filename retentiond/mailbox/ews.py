@@ -109,7 +109,7 @@ class EwsMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return ews_strays.look_for_strays(self._session, question.replying_to)
+            return ews_strays.look_for_strays(self._session, question)
         return ews_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Kind,
+    Lot,
+    Marks,
+    Place,
+    Ref,
+    Role,
+)
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_session import SIGN, Session
+from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     AUTHOR,
     DELETED_ON,
@@ -30,7 +41,7 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -41,6 +52,8 @@ THREAD: tuple[Path, ...] = (
     *(*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER, PARENT_ID, REFERENCES),
     *("message:ToRecipients", "message:CcRecipients", "message:BccRecipients"),
 )
+#: Who is party to a message, as EWS itself says it, beside what MAPI says of the author and the sender.
+PARTIES: tuple[Path, ...] = (*THREAD, "message:From", "message:Sender", "message:ReplyTo")
 
 
 @dataclass
@@ -58,7 +71,11 @@ def look(session: Session, question: Question) -> Iterator[FolderView]:
     bearing = list(session.bearing_the_sign(ROW))
     conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
     for folder in layout.folders:
-        if folder.path not in session.scope.leave_out:
+        if folder.path in session.scope.leave_out:
+            continue
+        if question.correspondents:
+            yield _view_of_correspondents(session, folder, question, conversations)
+        else:
             held = [row for where, row in bearing if where == folder]
             yield _view(session, folder, question, held, conversations)
 
@@ -216,6 +233,70 @@ def marks_of_row(session: Session, row: Row) -> Marks:
         recipients=frozenset(marker.address(each) for each in recipients),
         message=marker.message(row.message_id) if row.message_id else None,
         parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+# ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
+
+
+def _view_of_correspondents(
+    session: Session, folder: Folder, question: Question, conversations: frozenset[str]
+) -> FolderView:
+    """What is from or to one of the correspondents, whatever its age. The server is not asked to search:
+    of recipients it compares display names, so every item of the folder is asked for its addresses, a
+    stated exception to the law of scale."""
+    keys = [row.key for page in session.pages(folder, ()) for row in page.rows]
+    rows = rows_of_correspondents(session, keys, question.correspondents, DELETED_ON)
+    place = session.place(folder)
+    items = tuple(
+        Item(
+            Ref(place, row.key),
+            row.received,
+            session.is_held(folder, row, conversations),
+            parties_of_row(session, row),
+            row.size,
+        )
+        for row in rows
+    )
+    hindrance, until = None, None
+    if rows:
+        hindrance = hindrance_of(session, rows[0].key)
+    if rows and hindrance is None and folder.is_bin:
+        until = kept_until(session, rows, question.now)
+        hindrance = Hindrance.SERVER_KEEPS if until else None
+    census = Census(place, None, hindrance=hindrance, kept_until=until.date() if until else None)
+    return FolderView(census, (), items)
+
+
+def rows_of_correspondents(
+    session: Session, keys: Sequence[str], correspondents: Sequence[str], *more: Path
+) -> list[Row]:
+    """Those of these items that are from or to one of the correspondents, as they are now.
+
+    Raises Unreachable where an item that is there cannot be read: it may be theirs.
+    """
+    wanted = {session.marker.address(each) for each in correspondents}
+    found = []
+    for _, row in session.items(keys, (*PARTIES, *more)):
+        if isinstance(row, str):
+            if row not in GONE:
+                raise session.line.error(row)
+        elif wanted & parties_of_row(session, row).parties:
+            found.append(row)
+    return found
+
+
+def parties_of_row(session: Session, row: Row) -> Marks:
+    """The marks of an item, of everybody who is party to it."""
+    marker = session.marker
+    author, sender = ([told] if (told := row.property(each)) else [] for each in (AUTHOR, SENDER))
+    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
+    return replace(
+        marks_of_row(session, row),
+        authors=marks_in([*author, *row.addresses("From")], marker),
+        senders=marks_in([*sender, *row.addresses("Sender")], marker),
+        recipients=marks_in(recipients, marker),
+        reply_to=marks_in(row.addresses("ReplyTo"), marker),
     )
 
 

@@ -108,7 +108,7 @@ class GraphMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return graph_strays.look_for_strays(self.session, question.replying_to)
+            return graph_strays.look_for_strays(self.session, question)
         return graph_look.look(self.session, question)
 
     def message_ids(self) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from retentiond.core.model import (
@@ -29,6 +29,7 @@ from retentiond.mailbox.graph_words import (
     DEFERRED,
     DELETED_ON,
     PARENT_ID,
+    PARTIES,
     REFERENCES,
     ROW,
     SIZE,
@@ -37,7 +38,7 @@ from retentiond.mailbox.graph_words import (
     instant,
     moment_of,
 )
-from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -72,10 +73,14 @@ def look(session: Session, question: Question) -> Iterator[FolderView]:
     ]
     bearing = list(session.bearing_the_sign())
     conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
-    counts = _counted(session, [each for each in folders if each.count > PAGE], question)
+    long = [] if question.correspondents else [each for each in folders if each.count > PAGE]
+    counts = _counted(session, long, question)
     for folder in folders:
         held = [row for where, row in bearing if where == folder]
-        yield _view(session, folder, question, held, conversations, counts.get(folder))
+        if question.correspondents:
+            yield _view_of_correspondents(session, folder, question, conversations)
+        else:
+            yield _view(session, folder, question, held, conversations, counts.get(folder))
     yield from session.archive_view()
 
 
@@ -267,6 +272,50 @@ def marks_of_row(session: Session, row: Row) -> Marks:
         recipients=frozenset(marker.address(each) for each in recipients),
         message=marker.message(row.message_id) if row.message_id else None,
         parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+# ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
+
+
+def _view_of_correspondents(
+    session: Session, folder: Folder, question: Question, conversations: frozenset[str]
+) -> FolderView:
+    """What is from or to one of the correspondents, whatever its age. Graph filters no recipients, so every
+    message of the folder is asked for its addresses, a stated exception to the law of scale. What is no
+    message has none to ask for, and is counted as not seen."""
+    wanted = {session.marker.address(each) for each in question.correspondents}
+    now = session.now() or question.now
+    expand = (*THREAD_PROPERTIES, DELETED_ON, DEFERRED)
+    rows: list[Row] = []
+    total = 0
+    for page in session.pages(folder, PARTIES, expand=expand):
+        total = page.total
+        rows += [row for row in page.rows if wanted & parties_of_row(session, row).parties]
+    rows = [row for row in rows if not _is_deferred(row, now)]
+    place = session.place(folder)
+    items = tuple(
+        replace(_judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))
+        for row in rows
+    )
+    until = kept_until(session, rows, question.now) if folder.is_bin else None
+    hindrance = Hindrance.SERVER_KEEPS if until else None
+    unseen = folder.count - total
+    notices = ((Notice.ITEMS_UNSEEN, unseen),) if unseen > 0 else ()
+    day = until.date() if until else None
+    return FolderView(Census(place, None, None, hindrance, kept_until=day, notices=notices), (), items)
+
+
+def parties_of_row(session: Session, row: Row) -> Marks:
+    """The marks of a message, of everybody who is party to it."""
+    marker = session.marker
+    recipients = [each for name in ("to", "cc", "bcc") for each in row.addresses(f"{name}Recipients")]
+    return replace(
+        marks_of_row(session, row),
+        authors=marks_in([row.address("from")], marker),
+        senders=marks_in([row.address("sender")], marker),
+        recipients=marks_in(recipients, marker),
+        reply_to=marks_in(row.addresses("replyTo"), marker),
     )
 
 

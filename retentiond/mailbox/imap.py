@@ -101,7 +101,7 @@ class ImapMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return imap_look.look_for_strays(self._session, question.replying_to)
+            return imap_look.look_for_strays(self._session, question)
         return imap_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:

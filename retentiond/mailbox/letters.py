@@ -113,6 +113,8 @@ class LettersMailbox:
         return ClockReading(None, max((born for born in births if born is not None), default=None))
 
     def look(self, question: Question) -> Iterator[FolderView]:
+        if question.correspondents:  # letters bear no addresses
+            return
         scene = self._grounds.scene()
         for label in self._labels():
             yield self._view(label, scene, question)

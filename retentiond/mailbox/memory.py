@@ -43,7 +43,7 @@ from retentiond.mailbox.base import (
     Scope,
     Standing,
 )
-from retentiond.mailbox.headers import likeness_of, marks_of
+from retentiond.mailbox.headers import likeness_of, marks_of, parties_of
 from retentiond.mailbox.likeness import digest
 
 _DELETED = "\\Deleted"
@@ -158,7 +158,28 @@ class MemoryMailbox:
             return
         for name, folder in list(self._folders.items()):
             if name not in self._scope.leave_out:
-                yield self._view(name, folder, question)
+                look = self._view_of_correspondents if question.correspondents else self._view
+                yield look(name, folder, question)
+
+    def _view_of_correspondents(self, name: str, folder: Folder, question: Question) -> FolderView:
+        place = self._place(name, folder)
+        items = tuple(
+            Item(Ref(place, uid), stored.received, self._is_held(name, stored), marks, len(stored.content))
+            for uid, stored in folder.messages.items()
+            if (marks := self._parties(stored, question)) is not None
+        )
+        return FolderView(Census(place, None, hindrance=self._hindrance(folder)), (), items)
+
+    def _parties(self, stored: Stored, question: Question) -> Marks | None:
+        """The marks of a message from or to one of the correspondents; None of any other."""
+        marks = parties_of(stored.content, self._marker)
+        wanted = {self._marker.address(each) for each in question.correspondents}
+        return marks if wanted & marks.parties else None
+
+    def _hindrance(self, folder: Folder) -> Hindrance | None:
+        if not self._server.destroys_exactly:
+            return Hindrance.NO_UIDPLUS
+        return None if folder.is_destroyable else Hindrance.NO_RIGHT
 
     def _view(self, name: str, folder: Folder, question: Question) -> FolderView:
         place = self._place(name, folder)
@@ -193,21 +214,13 @@ class MemoryMailbox:
     def _census(self, place: Place, folder: Folder, question: Question) -> Census:
         dates = [stored.received for stored in folder.messages.values() if stored.received]
         ahead = sum(date < question.ahead for date in dates) if question.ahead else None
-        hindrance = None
-        if not self._server.destroys_exactly:
-            hindrance = Hindrance.NO_UIDPLUS
-        elif not folder.is_destroyable:
-            hindrance = Hindrance.NO_RIGHT
-        return Census(place, len(folder.messages), ahead, hindrance)
+        return Census(place, len(folder.messages), ahead, self._hindrance(folder))
 
     def _look_for_strays(self, question: Question) -> Iterator[FolderView]:
         identities = {self._marker.address(identity) for identity in self._scope.identities}
         wanted = [(*self._wanted(name),) for name in self._scope.look_in]
-        marked = {
-            (name, uid): self._marks(stored)
-            for name, folder in wanted
-            for uid, stored in folder.messages.items()
-        }
+        stored_at = {(name, uid): each for name, folder in wanted for uid, each in folder.messages.items()}
+        marked = {at: self._marks(stored) for at, stored in stored_at.items()}
         parents = {self._marker.message(message) for message in question.replying_to}
         matched = {at for at, marks in marked.items() if identities & (marks.authors | marks.senders)}
         while question.replying_to:
@@ -216,6 +229,10 @@ class MemoryMailbox:
                 break
             matched |= answers
             parents |= {message for at in answers if (message := marked[at].message)}
+        if question.correspondents:
+            parties = {at: self._parties(stored_at[at], question) for at in matched}
+            matched = {at for at, marks in parties.items() if marks is not None}
+            marked |= {at: marks for at, marks in parties.items() if marks is not None}
         for name, folder in wanted:
             place = self._place(name, folder)
             items = tuple(

@@ -95,6 +95,8 @@ class Facts:
 
 #: How the house's own entries are told, by event: what is counted, for one and for more.
 EVENTS: Final[dict[str, tuple[str, str]]] = {
+    "erasure": ("erasure on request", "erasures on request"),
+    "purge": ("purge on demand", "purges on demand"),
     "loss accepted": ("loss of replies accepted by a person", "losses of replies accepted by a person"),
 }
 

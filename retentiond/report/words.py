@@ -22,6 +22,10 @@ REASONS: dict[Reason, str] = {
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
     Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
+    Reason.ON_DEMAND: "received before the day that was agreed to",
+    Reason.ERASURE: "from or to the addresses to be erased",
+    Reason.THIRD_PARTY: "somebody else outside is party to it",
+    Reason.NOT_THEIRS: "neither from nor to the addresses to be erased",
     Reason.RECEIPT: "unread, and its sender asked for a receipt: its destruction might send one"
     " (docs/admin/microsoft-365.md)",
 }
@@ -160,6 +164,11 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
         case Cause.NOTICE:
             return notice_sentence(Notice(finding.detail), finding.count, where)
+        case Cause.ERASURE_UNFINISHED:
+            return (
+                f"the erasure {finding.detail} was begun and is not finished; with the same addresses:"
+                f" retentiond purge --erase --receipt {finding.detail}"
+            )
         case Cause.KEPT_BY_SERVER:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"

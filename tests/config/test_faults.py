@@ -30,6 +30,16 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
     ),
     "a misspelt table": (LEAST + "[polcy]\n", [(11, "polcy", "not known here", "did you mean policy?")]),
     "a key like no other": (LEAST + "[log]\nzzz = 1\n", [(12, "log.zzz", "not known", "level, format")]),
+    "a key like no other in tables of the service": (
+        LEAST + '[schedule]\natt = "0 3 * * *"\n[alert]\nfrom = "it@charity.example"\n',
+        [
+            (12, "schedule.att", "not known here", "did you mean at?"),
+            (14, "alert.from", "not known here", "sender"),
+            (13, "alert.host", "", ""),
+            (13, "alert.sender", "", ""),
+            (13, "alert.to", "", ""),
+        ],
+    ),
     "of a place with copies a key too many, a text too long, a day too few": (
         LEAST + f'[[elsewhere]]\nwhat = "{"x" * 81}"\nkept = "0 days"\nwhere = "cellar"\n',
         [

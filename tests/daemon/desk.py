@@ -147,8 +147,9 @@ class Asking:
     desk: Desk
     process: subprocess.Popen[str]
 
-    def ends(self, seconds: float = 60) -> Answer:
-        out, err = self.process.communicate("", timeout=seconds)
+    def ends(self, typed: str = "") -> Answer:
+        """`typed` is what is piped to it."""
+        out, err = self.process.communicate(typed, timeout=60)
         self.desk.said += [out, err]
         return Answer(self.process.returncode, out, err)
 

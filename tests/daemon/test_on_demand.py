@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.daemon import everybody
 from tests.daemon.conftest import Running
 from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
 from tests.servers.fixtures import DovecotFactory
-from tests.servers.seed import fill
+from tests.servers.seed import CANARY, fill
 
 Start = Callable[..., AbstractContextManager[Running]]
 
@@ -234,6 +235,37 @@ def test_a_shorter_period_needs_two_persons(desk: Desk, start: Start) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", str(entry["digest"]))
     armed = [each["who"] for each in desk.events("armed") if each["target"] == "line"]
     assert armed[-1] == f"uid {FIRST}, agreed to by uid {SECOND}"
+
+
+def test_what_is_younger_than_its_period_is_purged_by_two(desk: Desk, start: Start) -> None:
+    """The plan that was shown, its number, and another person; then the very same command."""
+    words = ("purge", "line", "--older-than", f"{datetime.now(UTC):%Y-%m-%d}", "--destroy", f"{DUE + YOUNG}")
+    with served(desk, start):
+        told = desk.ask(FIRST, *words)
+        assert told.code == 3
+        [(code, number)] = re.findall(r"retentiond approve (\S+) --destroy (\d+)", told.err)
+        assert int(number) == DUE + YOUNG
+        assert left(desk) == DUE + YOUNG
+        assert "a purge of line" in desk.ask(SECOND, "approve", code, "--destroy", number).out
+        told = desk.ask(FIRST, *words)
+        assert (told.code, told.err) == (0, "")
+        assert left(desk) == 0
+    [entry] = desk.events("purge")
+    assert entry["who"] == f"uid {FIRST}, agreed to by uid {SECOND}"
+    desk.story.check_book()
+
+
+def test_one_persons_mail_is_erased_and_their_address_stays_nowhere(desk: Desk, start: Start) -> None:
+    """It is piped to the command, travels to the service, and is in no log, no book and no answer."""
+    desk.furnish("[policy]\napprovers = 1\n")
+    address = f"{CANARY}.old3@{CANARY}.example"
+    with served(desk, start):
+        told = desk.begin(FIRST, "purge", "--erase", "--destroy", "1").ends(f"{address}\n\n")
+        assert (told.code, told.err) == (0, "")
+        assert "Your request has been dealt with." in told.out
+    assert left(desk) == DUE + YOUNG - 1
+    [entry] = desk.events("erasure")
+    assert entry["who"] == f"uid {FIRST}, approvers = 1"
 
 
 def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:

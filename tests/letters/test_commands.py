@@ -105,3 +105,24 @@ def test_a_clock_ahead_of_the_ledger_and_of_every_letter_is_doubted(letters: Wor
         with pytest.raises(ClockDoubted) as caught:
             audit(estate, datetime.now(UTC) + timedelta(days=365), book=book)
     assert caught.value.against == "mail"
+
+
+def test_letters_older_than_a_day_are_destroyed_on_demand(letters: World) -> None:
+    """What is past its two months by one person; what is younger, where that is on record."""
+    letters.configure(hold_folder="On hold")
+    for _ in range(2):
+        letters.save(OLD)
+    young = letters.save(YOUNG)
+    letters.save(OLD, "On hold/kept.odt")
+    letters.settle()
+    letters.arm()
+    past = (datetime.now(UTC) - OLD + timedelta(days=2)).date().isoformat()
+    assert letters.run("purge", NAME, "--older-than", past, "--destroy", "2") == 0, letters.complaints
+    assert letters.letters() == {young.name, "On hold/kept.odt"}
+    today = datetime.now(UTC).date().isoformat()
+    assert letters.run("purge", NAME, "--older-than", today, "--destroy", "1") == 3
+    assert "younger than its period" in letters.complaints
+    letters.configure(hold_folder="On hold", more="[policy]\napprovers = 1\n")
+    assert letters.run("purge", NAME, "--older-than", today, "--destroy", "1") == 0, letters.complaints
+    assert letters.letters() == {"On hold/kept.odt"}
+    assert letters.run("ledger", "verify") == 0

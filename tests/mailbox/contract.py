@@ -23,6 +23,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 CUTOFF = datetime.combine((NOW - timedelta(days=181)).date(), datetime.min.time(), UTC)
 LONG_AGO, LATELY = CUTOFF - timedelta(days=90), NOW - timedelta(days=3)
 HOLD = "$RetentionHold"
+ANN = "ann@post.example"
 
 
 def question(**changes: object) -> Question:
@@ -72,6 +73,12 @@ def needs(ground: Ground, *abilities: str) -> None:
 def reply(number: int | str, **changes: object) -> bytes:
     """A reply that bears the helpline's identity."""
     return letter(f"reply{number}@relay.example", sender=f"Helpline <{HELPLINE}>", **changes)  # type: ignore[arg-type]
+
+
+def also(field: str, message_id: str) -> bytes:
+    """A message with the correspondent in one more field."""
+    content = letter(message_id, sender=HELPLINE, recipient="bea@post.example")
+    return f"{field}: Ann <{ANN}>\r\n".encode() + content
 
 
 class MailboxContract:
@@ -286,6 +293,107 @@ class MailboxContract:
         ):
             list(mailbox.look(question()))
         assert (caught.value.why, caught.value.detail) == (Why.NO_FOLDER, "Nowhere")
+
+    # ── one correspondent's mail ─────────────────────────────────────────────────────────────────
+
+    def test_all_mail_from_and_to_a_correspondent_is_found_whatever_its_age(self, ground: Ground) -> None:
+        """In whichever field and letter case the address stands; what only mentions it is not theirs."""
+        theirs = {
+            ground.put("inbox", letter("p1@post.example", sender=f"Ann <{ANN}>"), LATELY),
+            ground.put("inbox", letter("p2@post.example", sender="Ann <Ann@POST.example>"), LONG_AGO),
+            ground.put("inbox", letter("p3@relay.example", sender=HELPLINE, recipient=ANN), LATELY),
+            ground.put("inbox", also("Cc", "p4@relay.example"), LATELY, ("\\Seen",)),
+            ground.put("inbox", also("Reply-To", "p5@post.example"), LATELY),
+        }
+        others = [
+            ground.put("inbox", letter("p6@post.example", body=f"Ask {ANN} about it.\r\n"), LATELY),
+            ground.put("inbox", letter("p7@post.example", subject=f"About {ANN}"), LONG_AGO),
+            ground.put("inbox", letter("p8@post.example", sender=f"not-{ANN}"), LONG_AGO),
+            ground.put("inbox", letter("p9@post.example", sender=f"{ANN}.other.example"), LATELY),
+            ground.put("inbox", letter("p10@post.example", sender=f'"{ANN}" <bea@post.example>'), LATELY),
+        ]
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=(ANN,))
+        assert {item.ref.key for item in view.items} == theirs
+        assert not theirs & set(others)
+        assert (view.lots, view.census.total, view.census.ahead) == ((), None, None)
+        wanted = MARKER.address(ANN)
+        assert all(wanted in item.marks.parties and item.marks.message for item in view.items)
+        assert all(item.received for item in view.items)
+
+    def test_what_of_a_correspondents_mail_is_held_is_said_to_be(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        held = ground.put("inbox", letter("q1@post.example", sender=ANN), LATELY, (HOLD,))
+        ground.put("inbox", letter("q2@post.example", sender=ANN), LATELY)
+        kept = ground.put("Kept", letter("q3@post.example", sender=ANN), LATELY)
+        with ground.open(hold_folder="Kept") as mailbox:
+            views = {view.place.folder: view for view in mailbox.look(question(correspondents=(ANN,)))}
+        assert held_in(views["inbox"]) == {held}
+        assert held_in(views["hold"]) == {kept}
+
+    def test_every_party_to_a_message_is_known_by_a_mark(self, ground: Ground) -> None:
+        content = letter("q4@post.example", sender=f"Ann <{ANN}>", recipient=f"{HELPLINE}, bea@post.example")
+        ground.put("inbox", content, LATELY)
+        with ground.open() as mailbox:
+            [item] = view_of(mailbox, "inbox", correspondents=(ANN,)).items
+        assert item.marks.parties == {MARKER.address(each) for each in (ANN, HELPLINE, "bea@post.example")}
+
+    def test_a_party_in_a_field_that_no_parser_understands_is_not_overlooked(self, ground: Ground) -> None:
+        needs(ground, "malformed")
+        rest = letter("q5@post.example", sender=ANN).partition(b"\r\n")[2]
+        key = ground.put("inbox", b"From: Ann with no brackets " + ANN.encode() + b"\r\n" + rest, LATELY)
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=(ANN,))
+        assert [item.ref.key for item in view.items] == [key]
+
+    def test_many_correspondents_are_sought_together(self, ground: Ground) -> None:
+        addresses = tuple(f"a.rather.long.name.of.somebody.{n}@a-long-domain.post.example" for n in range(60))
+        keys = {
+            ground.put("inbox", letter(f"q{n}@post.example", sender=addresses[n]), LATELY)
+            for n in (0, 31, 59)
+        }
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=addresses)
+        assert {item.ref.key for item in view.items} == keys
+
+    def test_of_an_advisors_folders_only_the_helplines_replies_to_them_are_seen(self, ground: Ground) -> None:
+        ours = ground.put("sent", letter("s1@relay.example", sender=HELPLINE, recipient=ANN), LATELY)
+        on_behalf = ground.put(
+            "sent",
+            letter("s2@relay.example", sender="b@relay.example", on_behalf_sender=HELPLINE, recipient=ANN),
+            LONG_AGO,
+        )
+        ground.put("sent", letter("s3@relay.example", sender="b@relay.example", recipient=ANN), LATELY)
+        ground.put("sent", letter("s4@relay.example", sender=HELPLINE, recipient="bea@post.example"), LATELY)
+        ground.put("inbox", letter("s5@post.example", sender=ANN), LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent", "trash")) as mailbox:
+            views = {view.place.folder: view for view in mailbox.look(question(correspondents=(ANN,)))}
+        assert {item.ref.key for item in views["sent"].items} == {ours, on_behalf}
+        assert not views["trash"].items
+        assert all(view.census.total is None and not view.lots for view in views.values())
+
+    def test_by_thread_only_the_answers_to_a_correspondent_are_seen(self, ground: Ground) -> None:
+        private = "Bea <bea@relay.example>"
+        answer = letter("u1@relay.example", sender=private, recipient=ANN, in_reply_to="ask@post.example")
+        other = letter(
+            "u2@relay.example", sender=private, recipient="c@post.example", in_reply_to="ask@post.example"
+        )
+        key = ground.put("sent", answer, LATELY)
+        ground.put("sent", other, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            asked = {"replying_to": ("<ask@post.example>",), "correspondents": (ANN,)}
+            view = view_of(mailbox, "sent", **asked)
+        assert [item.ref.key for item in view.items] == [key]
+
+    def test_looking_for_a_correspondent_leaves_everything_as_it_was(self, ground: Ground) -> None:
+        for n in range(3):
+            ground.put(
+                "inbox", letter(f"v{n}@post.example", sender=ANN), LATELY, ("\\Flagged",) if n % 2 else ()
+            )
+        before = ground.messages("inbox")
+        with ground.open() as mailbox:
+            list(mailbox.look(question(correspondents=(ANN,))))
+        assert ground.messages("inbox") == before
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 

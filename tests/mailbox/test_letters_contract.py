@@ -25,6 +25,7 @@ LACKING = {
     "keywords": ("keyword", "interrupted_deed", "hold_set_since"),
     "flags": ("looking_leaves", "another_client_marked"),
     "threads": ("threads",),
+    "correspondents": ("correspondent", "party"),
     "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
 }
 
@@ -123,6 +124,11 @@ class TestLetters(MailboxContract):
         with ground.open() as mailbox:
             [item] = view_of(mailbox, "inbox").items
         assert (item.ref.key, item.received) == (key, ahead)
+
+    def test_letters_bear_no_addresses_so_none_is_a_correspondents(self, ground: LettersGround) -> None:
+        ground.put("inbox", b"From: ann@post.example\r\n\r\na letter", LONG_AGO)
+        with ground.open() as mailbox:
+            assert list(mailbox.look(question(correspondents=("ann@post.example",)))) == []
 
     def test_looking_leaves_everything_as_it_was_here_too(self, ground: LettersGround) -> None:
         """Not even the time of the last reading changes."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from retentiond.arming import arm
@@ -31,6 +32,40 @@ ADVISORS = {"ana": "ana@line.example", "ben": "ben@line.example"}
 
 class PowerCut(BaseException):
     """The machine went dark. Nothing may catch it."""
+
+
+_COMMITS = [
+    "intend",
+    "advance",
+    "settle",
+    "swept",
+    "arm",
+    "first_seen",
+    "record",
+    "begin_erasure",
+    "end_erasure",
+    "forget_marks",
+]
+
+
+class CuttingBook:
+    """The real ledger, with the power cut before or after any of its commits."""
+
+    def __init__(self, book: Any, tick: Any) -> None:
+        self._book, self._tick = book, tick
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._book, name)
+        if name not in _COMMITS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._tick(name)
+            result = found(*args, **more)
+            self._tick(name)
+            return result
+
+        return call
 
 
 def mail(sender: str, name: str, to: str = "writer@post.example", answers: str = "", text: str = "") -> bytes:

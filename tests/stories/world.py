@@ -77,6 +77,7 @@ class World(ABC):
     def begin(self, password: str) -> None:
         """Writes the secret and the configuration, and opens the book."""
         self.printed: list[str] = []
+        self.logged: list[str] = []
         self.complaints = ""
         self.state = self.directory / "state"
         self.config = self.directory / "retentiond.toml"
@@ -156,6 +157,7 @@ told = 2026-01-01
         logs.unconfigure()
         self.printed.append(out.getvalue())
         self.complaints = err.getvalue()
+        self.logged.append(self.complaints)
         assert_no_canary(texts=(out.getvalue(), err.getvalue()))
         return code
 
