@@ -17,8 +17,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
-import click
-
 from retentiond.audit import Progress
 from retentiond.talk import LARGE, Gone, Nonsense, Talk
 
@@ -106,11 +104,15 @@ def called_by(who: Caller) -> Iterator[None]:
 # ── files that they named ────────────────────────────────────────────────────────────────────────
 
 
-class Paper(click.Path):
-    """A file that exists where the person sits who named it; within the service nothing is looked up."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if caller() is not None else super().convert(value, param, ctx)
+def is_paper(path: str) -> bool:
+    """Whether the person who named it has such a file."""
+    who = caller()
+    if who is None:
+        return Path(path).is_file()
+    try:
+        return who.ask(_READING, seek=path) == "found"
+    except EOFError:
+        return False
 
 
 def read_paper(path: str) -> str:

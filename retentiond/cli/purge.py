@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,7 @@ from retentiond import pause as pauses
 from retentiond.approvals import Request
 from retentiond.audit import standings_of
 from retentiond.cli.agreement import agreed_number
-from retentiond.cli.caller import caller, read_paper
+from retentiond.cli.caller import caller, is_paper, read_paper
 from retentiond.cli.screen import progress
 from retentiond.cli.session import Session, now, session, who
 from retentiond.cli.sweep import show
@@ -82,7 +81,7 @@ def command(
 def _check_plan(plan: str, number: int | None) -> None:
     if number is not None:
         raise click.UsageError("a plan names its own number: without --destroy")
-    if caller() is None and not Path(plan).is_file():
+    if not is_paper(plan):
         raise click.UsageError(f"{plan!r} does not exist; and a target NAME needs --older-than DAY")
 
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 import click
 
 from retentiond.audit import NOBODY_HEARS, Progress
-from retentiond.cli.caller import caller, read_paper, write_paper
+from retentiond.cli.caller import caller, is_paper, read_paper, write_paper
 from retentiond.cli.screen import bars
 from retentiond.cli.session import loaded
-from retentiond.config import PLACE, find
+from retentiond.config import PLACE, Config, find
 from retentiond.errors import ConfigurationRefused, ControlRefused, PermissionsTooOpen
 from retentiond.report.words import HOLDERS
 from retentiond.talk import LARGE, VERSION, Gone, Nonsense, Talk
@@ -55,9 +55,17 @@ class Relayed(click.Command):
 
 
 def _service(ctx: click.Context) -> Talk | None:
-    """A connection to the service of this configuration, or None. Raises ControlRefused and what the
-    configuration raises; one that this user may not read is the service's own affair."""
-    config = _config(ctx)
+    """A connection to the service of this configuration, or None. Raises ControlRefused.
+
+    A configuration that this user may not read is the service's own affair; one that is refused is for the
+    command itself to complain of.
+    """
+    try:
+        config: Config | None = loaded(ctx)
+    except (ConfigurationRefused, PermissionsTooOpen):
+        if not _is_closed(find(ctx.find_root().obj["config"])):
+            return None
+        config = None
     place = config.control.asked_at if config else Path(os.environ.get(VARIABLE, PLACE))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
@@ -87,17 +95,6 @@ def _is_ours(talk: Talk, path: str | None) -> bool:
     if "refused" in hello:
         raise ControlRefused(str(hello["refused"]))
     return hello.get("version") == VERSION and path in (None, hello.get("config"))
-
-
-def _config(ctx: click.Context) -> Any:
-    """The configuration, or None where this user may not read it."""
-    try:
-        return loaded(ctx)
-    except (ConfigurationRefused, PermissionsTooOpen):
-        path = find(ctx.find_root().obj["config"])
-        if _is_closed(path):
-            return None
-        raise
 
 
 def _is_closed(path: Path) -> bool:
@@ -164,6 +161,8 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             talk.say(answer=sys.stdin.readline() if sys.stdin is not None else "")
         case {"ask": "secret"}:
             talk.say(answer=_secret())
+        case {"seek": str(path)} if _was_named(path, words):
+            talk.say(answer="found" if is_paper(path) else "missing")
         case {"read": str(path)} if _was_named(path, words):
             talk.say(answer=_read(path))
         case {"write": str(path), "text": str(text)} if _was_named(path, words):

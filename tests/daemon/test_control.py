@@ -174,6 +174,8 @@ def test_files_are_the_askers_own_business(desk: Desk, service: Running) -> None
     """The service opens no path that somebody names: it asks for the text, or hands it over."""
     with connected(desk) as (_, talk):
         talk.say(**request("purge", str(desk.story.secret)))
+        assert talk.hear(30) == {"seek": str(desk.story.secret)}
+        talk.say(answer="found")
         assert talk.hear(30) == {"read": str(desk.story.secret)}
         talk.say(answer=None)
         assert "altered since it was saved" in talk.hear(30)["err"]

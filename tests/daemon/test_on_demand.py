@@ -68,7 +68,9 @@ def purging(desk: Desk, plan: str, moment: str) -> Iterator[Talk]:
             quiet=False,
         )
         while moment not in (told := talk.hear(30)):
-            if "read" in told:
+            if "seek" in told:
+                talk.say(answer="found")
+            elif "read" in told:
                 talk.say(answer=plan)
         yield talk
 
