@@ -1,7 +1,7 @@
 """The commands that the running service carries out for whoever asks: one more needs one more line here.
 
 A file that such a command is given is sought, read and written by `is_paper`, `read_paper` and `write_paper`
-(`cli/caller.py`): the service opens no path that somebody names. It prints and asks from its own thread alone.
+(`cli/caller.py`): the service opens no path that somebody names. It prints and asks from its thread alone.
 """
 
 from __future__ import annotations
