@@ -112,7 +112,7 @@ def look_and_judge(
     mailboxes = [(target.open(), questions[target.name]) for target in targets]
     found = survey(mailboxes, progress.looked, crew)
     last_entry = book.last_minute() if book is not None else None
-    doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
+    doubted = doubt(now, found.clocks, last_entry, estate.is_synchronised()) if checks_clock else None
     if doubted is not None:
         _log.error("clock.doubted", against=doubted.against, seconds=doubted.seconds)
         raise ClockDoubted(doubted.against, doubted.seconds)

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -44,6 +44,8 @@ JUMP: Final = 60.0
 LONGEST: Final = 12 * 3600.0
 #: For how long the batch in hand is waited for when somebody asked to stop.
 GRACE: Final = 30.0
+#: So many seconds more to start in, counted from each sign of progress.
+START: Final = 600
 #: A round that should have begun so long ago: the scheduler is dead, and the watchdog shall know.
 LATE: Final = timedelta(minutes=10)
 
@@ -90,7 +92,8 @@ def _signal_within(seconds: float) -> int | None:
 
 
 class Daemon:
-    """The service. `run` stays until it is asked to stop, or until something ends it for good."""
+    """The service. `run` stays until it is asked to stop, or until something ends it for good. `beside` is
+    what is open meanwhile; its threads have no part in signals."""
 
     def __init__(
         self,
@@ -98,17 +101,20 @@ class Daemon:
         schedule: Schedule,
         *,
         control: Control | None = None,
+        beside: Callable[[], AbstractContextManager[object]] = nullcontext,
         steady: Callable[[], float] = _boottime,
         signal_within: Callable[[float], int | None] = _signal_within,
     ) -> None:
         self._service = service
         self._schedule = schedule
         self._control = control
+        self._beside = beside
         self._steady = steady
         self._signal_within = signal_within
         self._drift = self._difference()
         self._idle = threading.Event()
         self._idle.set()
+        self._is_ready = False
         self._is_stopping = False
         self._ending: RetentionError | None = None
         self._began = 0.0
@@ -128,13 +134,15 @@ class Daemon:
                 return Exit.DONE
             _log.info("daemon.started", kind="audit" if self._service.is_audit_only else "sweep")
             notify.tell(notify.READY)
-            try:
-                if self._control is not None:
-                    self._control.open(self._is_asked_to_stop)
-                self.start()
-                self._wait()
-            finally:
-                self._stop()
+            self._is_ready = True
+            with self._beside():
+                try:
+                    if self._control is not None:
+                        self._control.open(self._is_asked_to_stop)
+                    self.start()
+                    self._wait()
+                finally:
+                    self._stop()
         if self._ending is not None:
             raise self._ending
         return Exit.DONE
@@ -159,7 +167,7 @@ class Daemon:
         with held(self._service.directory, (_LOCK,), 5) as names, _signals_wait():
             if not names:
                 raise AlreadyRunning
-            notify.tell(notify.more_time(600), notify.status("verifying the ledger"))
+            notify.tell(notify.more_time(START), notify.status("verifying the ledger"))
             yield
 
     @property
@@ -262,17 +270,22 @@ class Daemon:
     def _looked(self, target: str) -> None:
         if self._is_asked_to_stop():
             raise Stopped
-        notify.tell(notify.ALIVE, notify.status(f"looking at {target}"))
+        self._tell(f"looking at {target}")
 
     def _done(self, target: str, count: int) -> None:
-        notify.tell(notify.ALIVE, notify.status(f"{target}: a batch of {count} is done"))
+        self._tell(f"{target}: a batch of {count} is done")
+
+    def _tell(self, status: str) -> None:
+        """Progress: the watchdog hears of it. A start that has much to do gets more time by each."""
+        more = () if self._is_ready else (notify.more_time(START),)
+        notify.tell(notify.ALIVE, notify.status(status), *more)
 
     def _waits(self, target: str, holder: Holder | None) -> None:
         if holder is None:
             _log.info("lock.awaited", target=target)
         else:
             _log.info("lock.awaited", target=target, kind=holder.what, pid=holder.pid, uid=holder.uid)
-        notify.tell(notify.ALIVE, notify.status(f"waiting for {target}, which somebody else has"))
+        self._tell(f"waiting for {target}, which somebody else has")
 
     def _waited(self, target: str, seconds: float, is_had: bool) -> None:
         if is_had:

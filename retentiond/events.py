@@ -23,6 +23,7 @@ Value: TypeAlias = str | int | float | date | BaseException | None
 EVENTS: Final[Mapping[str, str]] = {
     "sweep.started": "A sweep has begun.",
     "sweep.ended": "A sweep is over; `findings` is how many promises it found not kept.",
+    "sweep.stopped": "More was due than foreseen after a long silence: nothing was done or written down.",
     "mailbox.looked": "A mailbox was looked at and answered in full.",
     "mailbox.unreachable": "A mailbox could not be looked at; the sweep goes on without it.",
     "mailbox.refused": "A mailbox's server refused what was asked of it, and will refuse it again.",
@@ -66,6 +67,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "reload.refused": "SIGHUP came. A changed configuration needs a restart, and the service went on.",
     "alert.sent": "A mail told `count` people what must not be overlooked, or that it is in order again.",
     "alert.failed": "Such a mail could not be sent; it is tried again within the hour.",
+    "channel.failed": "A channel of `[alert]` did not take an alert; it is tried again within the hour.",
+    "heartbeat.failed": "The heartbeat's address did not answer; the next round tries again.",
+    "metrics.failed": "The metrics could not be written or served; nothing else is hindered by it.",
     "clock.jumped": "This machine's clock was set by `seconds`; the schedule was made anew from it.",
     "crash.caught": "A fault of our own stopped the program; `error` and `at` say which and where.",
     "event.unregistered": "Something was logged that is not on this page; a fault of our own.",

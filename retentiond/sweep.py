@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +102,11 @@ def sweep(
             _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
+        if _is_the_time_itself_unforeseen(broken, book, estate, now):
+            undone = findings.of_sweep(approved, (), plan, {})
+            found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
+            _log.warning("sweep.stopped", findings=len(found))
+            return Report(plan, plan, (), recovered, found, frozenset())
         if not is_purge:
             broken = _since_when(broken, plan, book, now)
         for finding in broken:
@@ -122,7 +127,7 @@ def sweep(
         book.forget_expired(now)
         seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
-    _log.info("ledger.sealed", seal=str(house_seal(seals)))
+    _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
     return Report(plan, second, outcomes, recovered, found, armed, tuple(seals))
 
@@ -134,6 +139,16 @@ def _refuse_a_part(plan: Plan) -> None:
     """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
+
+
+def _is_the_time_itself_unforeseen(
+    broken: Iterable[Finding], book: Ledger, estate: Estate, now: datetime
+) -> bool:
+    """Whether the fuse stopped a target and the last entry is older than any forecast reaches: then the
+    clock may be what surprises, though servers share it. Nothing is done, and the time not written down."""
+    last_entry = book.last_minute()
+    is_beyond = last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
+    return is_beyond and any(finding.cause is Cause.UNFORESEEN for finding in broken)
 
 
 def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
@@ -295,9 +310,10 @@ def _log_outcomes(outcomes: Sequence[Outcome]) -> None:
                 pass
 
 
-def house_seal(seals: Sequence[Seal]) -> Seal:
-    """The seal of the house chain, whose entry names the heads of all others: one witness for the book."""
-    return next(seal for seal in seals if seal.chain == HOUSE)
+def house_seal(seals: Sequence[Seal]) -> str:
+    """The seal of the house chain, whose entry names the heads of all others: one witness for the book.
+    Empty where nothing was entered."""
+    return next((str(seal) for seal in seals if seal.chain == HOUSE), "")
 
 
 def _locked_gap(target: Target) -> Gap:

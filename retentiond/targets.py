@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
+from ipaddress import ip_address
 
 from retentiond.config import (
     Account,
@@ -28,6 +29,7 @@ from retentiond.core.period import Period, start_of
 from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
+from retentiond.machine_clock import is_synchronised
 from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
@@ -65,8 +67,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything that a sweep is about. `correspondents` are one person's addresses, where their mail is to
-    be erased and nothing else is to be done."""
+    """Everything that a sweep is about. `is_synchronised` is what this machine's kernel says of its clock.
+    `correspondents` are one person's addresses, where their mail is to be erased and nothing else is to be
+    done."""
 
     targets: tuple[Target, ...]
     zone: tzinfo
@@ -74,6 +77,7 @@ class Estate:
     marker: Marker
     by_thread: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
+    is_synchronised: Callable[[], bool | None] = lambda: None
     correspondents: tuple[str, ...] = field(default=(), repr=False)
 
     def purging(self, name: str, before: datetime) -> Estate:
@@ -150,7 +154,20 @@ def estate_of(config: Config, marker: Marker) -> Estate:
         marker,
         config.policy.by_thread,
         config.ledger.marks_kept,
+        # A server on this very machine dates its mail by the same clock: right or wrong, they agree.
+        _unknown if all(map(_is_here, config.accounts.values())) else is_synchronised,
     )
+
+
+def _is_here(account: Account) -> bool:
+    try:
+        return ip_address(account.host).is_loopback
+    except ValueError:
+        return account.host == "localhost"
+
+
+def _unknown() -> None:
+    return None
 
 
 def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Target:

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "The public statement, made from the configuration in force."),
     "pause": ("pause", "Destroy nothing until a day, for a reason; look all the same."),
     "resume": ("resume", "End a pause."),
+    "retire": ("retire", "Say that nobody is to wait for a target that left the configuration."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
     "config": ("config", "Write an example configuration, show the one in force, or its schema."),
     "completion": ("completion", "Print the completion script for your shell."),

@@ -200,6 +200,8 @@ def _clock(error: ClockDoubted) -> str:
         case "mail":
             days = (error.seconds or 0) // 86400
             what = f"by this machine's clock the newest mail that was seen anywhere is {days} days old"
+        case "kernel":
+            what = "no server tells the time, and this machine's clock is kept right by nobody (NTP)"
         case target:
             what = f"this machine's clock and the server of {target} differ by more than 5 minutes"
     return f"{what}; nothing was touched; set the clock right (timedatectl) and run the same command again"

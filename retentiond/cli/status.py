@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from retentiond import acknowledgement
 from retentiond import condition as conditions
 from retentiond import pause as pauses
-from retentiond.cli.session import Session, now, say, session
+from retentiond.alert import CODES
+from retentiond.cli.session import Session, now, say, session, who
 from retentiond.condition import Condition
 from retentiond.config import Config
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
@@ -44,14 +46,21 @@ class Status:
 
 @click.command(epilog="Example: retentiond status --json")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
+@click.option("--acknowledge", is_flag=True, help="Say that you have seen the findings that it tells.")
 @click.pass_context
-def command(ctx: click.Context, as_document: bool) -> int:
+def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
     """How the promise stands: last and next round, what is due, held, overdue or in the way.
 
-    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding.
+    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding. A finding
+    that was acknowledged is told daily as before, but for two weeks not to the second recipient.
     """
     current = session(ctx)
     found = status_of(current.config, now())
+    if acknowledge:
+        directory = current.config.ledger.directory
+        acknowledgement.write(directory, found.concerns, found.moment, who())
+        seen = acknowledgement.applied(directory, found.concerns)
+        found = replace(found, concerns=seen)
     if as_document:
         click.echo(json.dumps(_document(found), indent=2))
     else:
@@ -68,7 +77,8 @@ def status_of(config: Config, moment: datetime) -> Status:
     kept = [each for each in written.concerns if each.cause not in (Worry.PAUSED, Worry.NO_SWEEP)]
     switch = pauses.concern(directory, moment, config.policy.zone)
     silent = no_sweep(written.finished, moment)
-    concerns = remembered([*kept, *(each for each in (switch, silent) if each is not None)], written.concerns)
+    found = [*kept, *(each for each in (switch, silent) if each is not None)]
+    concerns = acknowledgement.applied(directory, remembered(found, written.concerns))
     running = is_running(directory)
     next_at = next_round(config.schedule, moment) if running else None
     return Status(written, concerns, running, next_at, moment)
@@ -95,7 +105,8 @@ def _show(current: Session, found: Status) -> None:
         say(current, f"  {each.target}: {said} (looked at {local(each.looked)})")
     say(current, f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'no seal yet'}")
     for concern in found.concerns:
-        click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}", err=True)
+        seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
+        click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)
     say(current, "No findings." if found.exit_code == Exit.DONE else "Lines that begin with ! need somebody.")
 
 
@@ -139,7 +150,9 @@ def _document(found: Status) -> dict[str, Any]:
                 "cause": each.cause,
                 "folder": each.folder,
                 "count": each.count,
+                "code": CODES[each.cause],
                 "since": _text(each.since),
+                "acknowledged": _text(each.seen),
                 "is_grave": each.is_grave(found.moment),
                 "sentence": concern_sentence(each, found.moment),
             }

@@ -54,7 +54,7 @@ def command(
 
 def show(current: Session, report: Report, *, as_document: bool) -> None:
     """What a sweep did, as text or JSON; its seal is a witness, and goes to the system's journal too."""
-    if not current.is_passing:
+    if report.seals and not current.is_passing:
         witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
     if as_document:
         more = {
@@ -76,7 +76,8 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     say(current, _summary(report))
     if paper := paper_sentence(report.plan):
         say(current, paper)
-    say(current, f"Sealed: {house_seal(report.seals)}")
+    if report.seals:
+        say(current, f"Sealed: {house_seal(report.seals)}")
     say_elsewhere(current)
 
 

@@ -20,4 +20,5 @@ VERBS: Final[Mapping[str, Verb]] = {
     "status": Verb(),
     "pause": Verb(),
     "resume": Verb(),
+    "retire": Verb(is_deed=True),
 }

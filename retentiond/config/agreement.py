@@ -173,6 +173,12 @@ def _on_exchange(target: _Target) -> Iterator[Trouble]:
 def _alert(alert: Raw) -> Iterator[Trouble]:
     """A relay is asked with a name and a password, or with neither."""
     yield from _one_place(("alert", "secret"), alert.get("secret"))
+    channels = alert.get("channels")
+    for at, channel in enumerate(channels if isinstance(channels, list) else []):
+        yield from _one_place(("alert", "channels", at), channel)
+    if channels and find_spec("apprise") is None:
+        way_on = 'pip install "retentiond[apprise]", or leave the key out'
+        yield Trouble(("alert", "channels"), "other channels than mail are not installed here", way_on)
     for key, other in (("user", "secret"), ("secret", "user")):
         if key in alert and other not in alert:
             yield Trouble(("alert", key), f"this means nothing without {other}", "write both, or neither")

@@ -22,12 +22,14 @@ from retentiond.config.settings import (
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
+    HeartbeatSettings,
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
     LettersSettings,
     Login,
     LogSettings,
+    MetricsSettings,
     Policy,
     Proof,
     Schedule,
@@ -39,6 +41,8 @@ from retentiond.core.model import Limits, Role
 from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"
+#: Where Debian's node exporter looks for files.
+TEXTFILE: Final = "/var/lib/prometheus/node-exporter/retentiond.prom"
 _PORTS: Final = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
 _RELAY_PORTS: Final = {Tls.IMPLICIT: 465, Tls.STARTTLS: 587}
 
@@ -65,6 +69,8 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
         schedule=_schedule(table, policy),
         alert=None if table.alert is None else _alert(table.alert),
+        heartbeat=None if table.heartbeat is None else _heartbeat(table.heartbeat),
+        metrics=None if table.metrics is None else _metrics(table.metrics),
         letters=tuple(map(_letters, table.letters)),
         elsewhere=tuple(Elsewhere(entry.what, Period.parse(entry.kept)) for entry in table.elsewhere),
     )
@@ -91,7 +97,17 @@ def _alert(table: tables.AlertTable) -> AlertSettings:
         second=tuple(table.second),
         call=table.call,
         timeout=table.timeout,
+        channels=tuple(_reference("alert", channel) for channel in table.channels),
     )
+
+
+def _heartbeat(table: tables.HeartbeatTable) -> HeartbeatSettings:
+    return HeartbeatSettings(table.url, Path(table.ca_file) if table.ca_file else None, table.timeout)
+
+
+def _metrics(table: tables.MetricsTable) -> MetricsSettings:
+    textfile = table.textfile or (TEXTFILE if table.listen is None else None)
+    return MetricsSettings(Path(textfile) if textfile else None, table.listen)
 
 
 def _schedule(table: tables.ConfigTable, policy: Policy) -> Schedule:

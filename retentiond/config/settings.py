@@ -298,7 +298,8 @@ class Schedule:
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
     """Whom to tell by mail, through which relay. `timeout` is in seconds; `call` is whom the second
-    recipients are asked to call."""
+    recipients are asked to call. `channels` are where the same goes besides the mail: each the place of
+    an address that apprise understands, for a token may be in it."""
 
     host: str
     port: int
@@ -311,6 +312,24 @@ class AlertSettings:
     second: tuple[str, ...]
     call: str
     timeout: int
+    channels: tuple[SecretReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """Which address hears that a round was in order. `timeout` is in seconds."""
+
+    url: str
+    ca_file: Path | None
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where metrics are written, and where they are answered: a loopback address with a port, or a path."""
+
+    textfile: Path | None
+    listen: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +383,8 @@ class Config:
     elsewhere: tuple[Elsewhere, ...] = ()
     letters: tuple[LettersSettings, ...] = ()
     alert: AlertSettings | None = None
+    heartbeat: HeartbeatSettings | None = None
+    metrics: MetricsSettings | None = None
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, then the letters, in the order of the file."""

@@ -16,8 +16,10 @@ from retentiond.config.settings import (
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
+    HeartbeatSettings,
     HelplineSettings,
     LettersSettings,
+    MetricsSettings,
     SecretReference,
 )
 from retentiond.core.model import Role
@@ -66,6 +68,8 @@ def shown(config: Config) -> str:
         _table("[control]", socket=config.control.served_at, group=config.control.group),
         _table("[log]", level=config.log.level, format=config.log.format),
         *map(_alert, [config.alert] if config.alert else []),
+        *map(_heartbeat, [config.heartbeat] if config.heartbeat else []),
+        *map(_metrics, [config.metrics] if config.metrics else []),
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
@@ -88,8 +92,22 @@ def _alert(alert: AlertSettings) -> str:
         to=alert.to,
         second=alert.second,
         call=alert.call,
+        channels=alert.channels,
         timeout=f"{alert.timeout} seconds",
     )
+
+
+def _heartbeat(heartbeat: HeartbeatSettings) -> str:
+    return _table(
+        "[heartbeat]",
+        url=heartbeat.url,
+        ca_file=heartbeat.ca_file,
+        timeout=f"{heartbeat.timeout} seconds",
+    )
+
+
+def _metrics(metrics: MetricsSettings) -> str:
+    return _table("[metrics]", textfile=metrics.textfile, listen=metrics.listen)
 
 
 def _account(account: Account) -> str:

@@ -131,7 +131,9 @@ class PolicyTable(Table):
         description="For how long mail is kept: days, weeks, months or years; 1 month to 10 years.",
     )
     zone: Annotated[str, AfterValidator(_accepted(words.zone))] = Field(
-        default="Europe/London", description="The time zone in which days begin and end (IANA)."
+        default="Europe/London",
+        validate_default=True,
+        description="The time zone in which days begin and end (IANA).",
     )
     approvers: int = Field(
         default=2,
@@ -236,7 +238,34 @@ class AlertTable(Table):
     call: Text = Field(
         default="the IT department", description="Whom the second recipients are asked to call."
     )
+    channels: list[SecretTable] = Field(
+        default=[],
+        description="Where the same goes besides: each the place of an Apprise address (extra apprise).",
+    )
     timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+
+
+class HeartbeatTable(Table):
+    """A sign of life after each round that was in order, for a service that misses it."""
+
+    url: Annotated[str, AfterValidator(_accepted(words.heartbeat))] = Field(
+        description="The address to ask for; https only."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    timeout: Seconds = Field(default=10, description="For how long the answer is waited for.")
+
+
+class MetricsTable(Table):
+    """Numbers for Prometheus, without a name or a day of anybody."""
+
+    textfile: Annotated[str, AfterValidator(_accepted(words.textfile))] | None = Field(
+        default=None, description="A file for the node exporter; ends in .prom. The default without `listen`."
+    )
+    listen: Annotated[str, AfterValidator(_accepted(words.listen))] | None = Field(
+        default=None, description='Where it is answered: "127.0.0.1:9753", or the path of a socket.'
+    )
 
 
 class ImapTable(Table):
@@ -453,6 +482,8 @@ class ConfigTable(Table):
     control: ControlTable = Field(default_factory=ControlTable, description="Who may ask the daemon.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
     alert: AlertTable | None = Field(default=None, description="Whom to tell by mail, through which relay.")
+    heartbeat: HeartbeatTable | None = Field(default=None, description="A sign of life after each round.")
+    metrics: MetricsTable | None = Field(default=None, description="Numbers for Prometheus.")
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
         description="Servers, by name.",

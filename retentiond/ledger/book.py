@@ -14,7 +14,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value
+from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value, minute_text
 from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
@@ -181,6 +181,16 @@ class Ledger:
         """
         with schema.reading(self._engine) as connection:
             return house.standing_of(connection, target)
+
+    def roll(self) -> dict[str, datetime | None]:
+        """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
+        with schema.reading(self._engine) as connection:
+            return house.roll_of(connection)
+
+    def tally(self, before: datetime) -> tuple[int, int, int]:
+        """What was done before a moment: items destroyed, replies brought home, entries of all chains."""
+        with schema.reading(self._engine) as connection:
+            return house.tally_of(connection, minute_text(before))
 
     def swept(
         self,

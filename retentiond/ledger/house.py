@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from retentiond.core.chain import HOUSE, Body, Entry, minute_of
-from retentiond.core.model import Arming, Forecast
+from retentiond.core.model import Arming, Forecast, Reason
+from retentiond.ledger import schema
 from retentiond.ledger.entries import entry_at, heads, standing_lines
-from retentiond.ledger.standing import ARMED, SWEPT, Line, row
+from retentiond.ledger.standing import ARMED, DEED, RETIRED, SPENDS, SWEPT, Line, row
 
 _COPIES = {True: "kept", False: "none", None: "unknown"}
 _KEEPS = {word: keeps for keeps, word in _COPIES.items()}
@@ -76,6 +79,42 @@ def standing_of(connection: Connection, target: str) -> tuple[Arming | None, For
     if not line.made:
         return arming, None
     return arming, Forecast(line.forecast, minute_of(line.made), line.destroyed - line.before)
+
+
+def roll_of(connection: Connection) -> dict[str, datetime | None]:
+    """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
+    column = schema.entry.c
+    rows = connection.execute(
+        select(column.seq, column.body)
+        .where(column.chain == HOUSE, column.body.contains(f'"event":"{RETIRED}"', autoescape=True))
+        .order_by(column.seq)
+    )
+    roll: dict[str, datetime | None] = {}
+    retired: dict[str, int] = {}
+    for seq, text in rows:
+        body: Any = json.loads(text)
+        retired[body["target"]] = seq
+        roll[body["target"]] = minute_of(body["minute"])
+    for name, line in standing_lines(connection).items():
+        if line.armed_at > retired.get(name, 0):
+            roll[name] = None
+    return roll
+
+
+def tally_of(connection: Connection, before: str) -> tuple[int, int, int]:
+    """What was entered before a minute: items destroyed, replies brought home, and entries of all chains."""
+    destroyed = refiled = entries = 0
+    rows = connection.execute(select(schema.entry.c.body).execution_options(yield_per=2000))
+    for (text,) in rows:
+        body: Any = json.loads(text)
+        if body["minute"] >= before:
+            continue
+        entries += 1
+        if body["event"] == DEED and body["result"] in SPENDS:
+            is_home = body["reason"] == Reason.ASTRAY.value
+            refiled += body["count"] * is_home
+            destroyed += body["count"] * (not is_home)
+    return destroyed, refiled, entries
 
 
 def _arming(entry: Entry) -> Arming:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from retentiond.core.model import (
     Census,
@@ -168,9 +168,17 @@ def _census(
     if keys:
         hindrance = hindrance_of(session, str(keys[0]))
     if hindrance is None and folder.is_bin and keys:
-        until = kept_until(session, listed.rows, question.now)
-        hindrance = Hindrance.SERVER_KEEPS if until else None
-    return Census(place, total, ahead, hindrance, looks_imported, until.date() if until else None)
+        hindrance, until = _keeping(session, listed.rows, question.now)
+    return Census(place, total, ahead, hindrance, looks_imported, until)
+
+
+def _keeping(session: Session, rows: Sequence[Row], now: datetime) -> tuple[Hindrance | None, date | None]:
+    """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
+    where one thing is past its day and still there, for then there is none by which all is well."""
+    ends = ends_of_keeping(session, rows)
+    if not any(end > now for end in ends):
+        return None, None
+    return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None
 
 
 def _ahead(session: Session, folder: Folder, question: Question, listed: _Listed) -> int:
@@ -193,11 +201,10 @@ def hindrance_of(session: Session, key: str) -> Hindrance | None:
     return None
 
 
-def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
-    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
-    None where none was declared, or all of it is over."""
-    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
-    return max(ends, default=None)
+def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
+    where none was declared."""
+    return [until for row in rows if (until := end_of_keeping(session, row))]
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
@@ -262,9 +269,8 @@ def _view_of_correspondents(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if rows and hindrance is None and folder.is_bin:
-        until = kept_until(session, rows, question.now)
-        hindrance = Hindrance.SERVER_KEEPS if until else None
-    census = Census(place, None, hindrance=hindrance, kept_until=until.date() if until else None)
+        hindrance, until = _keeping(session, rows, question.now)
+    census = Census(place, None, hindrance=hindrance, kept_until=until)
     return FolderView(census, (), items)
 
 

@@ -21,7 +21,9 @@ from retentiond.config import (
     DEFAULT_PATH,
     Config,
     Elsewhere,
+    HeartbeatSettings,
     Login,
+    MetricsSettings,
     Schedule,
     Source,
     Tls,
@@ -181,6 +183,44 @@ def test_what_else_keeps_copies_is_declared_place_by_place(loaded: Loaded) -> No
     told = (Elsewhere("backup", Period(days=30)), Elsewhere("chat", Period(months=12)))
     assert loaded(LEAST + places).elsewhere == told
     assert loaded(LEAST).elsewhere == ()
+
+
+def test_who_hears_of_it_besides_the_mail(loaded: Loaded, tmp_path: Path) -> None:
+    config = loaded(LEAST)
+    assert (config.heartbeat, config.metrics) == (None, None)
+    plain = loaded(LEAST + '[metrics]\n[heartbeat]\nurl = "https://h.example/ping/0123?rid=1"\n')
+    assert plain.heartbeat == HeartbeatSettings("https://h.example/ping/0123?rid=1", None, 10)
+    textfile = Path("/var/lib/prometheus/node-exporter/retentiond.prom")
+    assert plain.metrics == MetricsSettings(textfile, None)
+    for listen in ("127.0.0.1:9753", "[::1]:9753", "/run/retentiond/metrics.sock"):
+        asked = loaded(LEAST + f'[metrics]\nlisten = "{listen}"\n')
+        assert asked.metrics == MetricsSettings(None, listen), "then a file is written only if it is named"
+    authority = tmp_path / "ca.pem"
+    authority.touch(mode=0o644)
+    full = loaded(
+        LEAST + f'[heartbeat]\nurl = "https://h.example"\nca_file = "{authority}"\ntimeout = 5\n'
+        '[alert]\nhost = "r.example"\nsender = "a@b.example"\nto = ["a@b.example"]\n'
+        'channels = [{ credential = "chat" }, { env = "PUSH" }]\n'
+    )
+    assert full.heartbeat == HeartbeatSettings("https://h.example", authority, 5)
+    assert full.alert is not None
+    assert [str(channel) for channel in full.alert.channels] == ["credential chat", "env PUSH"]
+
+
+def test_channels_that_cannot_be_spoken_to_are_refused(write: Write) -> None:
+    """Without the extra: in a process in which apprise cannot be found."""
+    path = write(
+        LEAST + '[alert]\nhost = "r.example"\nsender = "a@b.example"\nto = ["a@b.example"]\n'
+        'channels = [{ credential = "chat" }]\n'
+    )
+    program = (
+        "import sys; sys.modules['apprise'] = None; from retentiond.cli import main;"
+        f"main(['--config', {str(path)!r}, 'status'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert told.returncode == 78
+    assert ":15: alert.channels: other channels than mail are not installed here" in told.stderr
+    assert 'pip install "retentiond[apprise]"' in told.stderr
 
 
 def test_targets_are_found_by_name(loaded: Loaded) -> None:

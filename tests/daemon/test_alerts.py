@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from retentiond import alert, logs
-from retentiond.condition import Condition
+from retentiond.condition import Condition, Counts, Round
 from retentiond.config import AlertSettings, SecretReference, Source, Tls
 from retentiond.core.chain import HOUSE
 from retentiond.core.findings import Cause
@@ -136,6 +136,48 @@ def test_what_nobody_mended_for_three_days_goes_to_another(relay: Relay, setting
     assert f"{alert.CODES['unreachable']}  line-1" in text
 
 
+def test_what_somebody_has_seen_goes_to_no_other(relay: Relay, settings: AlertSettings) -> None:
+    condition = Condition(concerns=(concern(Cause.UNREACHABLE, since=NOW, seen=NOW + 2 * DAY),))
+    for day in range(1, 20):
+        condition = alert.tell(settings, condition, NOW + day * DAY)
+    subjects = [message["Subject"] for message in relay.taken]
+    assert subjects.count(alert.SUBJECT) == 19, "those who are told first are told every day"
+    assert subjects.count(alert.SECOND_SUBJECT) == 4, "it was seen for two weeks, and is still not mended"
+
+
+def test_a_service_on_trial_tells_once_a_month_how_much_it_would_do(
+    relay: Relay, settings: AlertSettings
+) -> None:
+    """In bands: neither a night nor a single message can be told from it."""
+    due = {"line-1": 7512, "line-2": 499, "line-3": 49, "line-4": 4, "line-5": 0}
+    counts = tuple(Counts(name, number, 1, 1, False, NOW) for name, number in due.items())
+    condition = Condition(Round("audit", NOW, NOW, "done"), NOW, counts)
+    for day in range(40):
+        condition = alert.tell(settings, condition, NOW + day * DAY)
+    assert [message["Subject"] for message in relay.taken] == [alert.PREVIEW_SUBJECT] * 2, (
+        "November, December"
+    )
+    assert relay.taken[0]["To"] == "it@charity.example, deputy@charity.example"
+    lines = "\n".join(
+        (
+            "    line-1  5,000 or more",
+            "    line-2  50 or more",
+            "    line-3  5 or more",
+            "    line-4  fewer than 5",
+            "    line-5  nothing",
+        )
+    )
+    assert text_of(relay.taken[0]) == alert.PREVIEW_TEXT.format(lines=lines)
+
+
+@pytest.mark.parametrize("kind", ["sweep", "pause"])
+def test_a_service_in_earnest_sends_no_preview(kind: str, relay: Relay, settings: AlertSettings) -> None:
+    counts = (Counts("line-1", 7512, 0, 0, True, NOW),)
+    condition = Condition(Round(kind, NOW, NOW, "done"), NOW, counts)
+    assert alert.tell(settings, condition, NOW) == condition
+    assert relay.taken == []
+
+
 def test_a_clock_that_was_a_year_ahead_does_not_silence_it(relay: Relay, settings: AlertSettings) -> None:
     condition = Condition(concerns=(concern(Worry.CLOCK, since=NOW + 365 * DAY, told=NOW + 365 * DAY),))
     assert alert.tell(settings, replace(condition), NOW).concerns[0].told != NOW, "not begun yet"
@@ -203,7 +245,9 @@ def test_the_page_has_every_code_and_every_text() -> None:
         alert.SUBJECT,
         alert.SECOND_SUBJECT,
         alert.CLEAR_SUBJECT,
+        alert.PREVIEW_SUBJECT,
         alert.CODE_SUBJECT,
     ]
     texts = re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S)
-    assert texts == [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT, alert.CODE_TEXT]
+    expected = [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT, alert.PREVIEW_TEXT, alert.CODE_TEXT]
+    assert texts == expected
