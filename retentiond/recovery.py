@@ -5,11 +5,12 @@ Running again is the only recovery: what a crash left behind is closed here, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from retentiond.audit import NOBODY_HEARS, Progress, concerned, look_and_judge
@@ -116,13 +117,22 @@ def hands_of(estate: Estate, book: Ledger, now: datetime, progress: Progress) ->
         open=lambda name: estate.target(name).open(),
         book=book,
         marker=estate.marker,
-        now=now,
+        time=going_on_from(now),
         cutoffs={target.name: estate.terms(target, now).cutoff for target in helplines},
         keeping={target.name: _keeping(estate, target, book, now) for target in estate.targets},
         told=progress.done,
         should_stop=progress.should_stop,
         homes={target.name: Lock() for target in helplines},
     )
+
+
+def going_on_from(now: datetime) -> Callable[[], datetime]:
+    """The time of a sweep that goes on: its one reading of this machine's clock, and what has passed since.
+
+    Somebody else may enter something meanwhile, at a later minute; an entry is made at its own.
+    """
+    began = monotonic()
+    return lambda: now + timedelta(seconds=monotonic() - began)
 
 
 def _keeping(estate: Estate, target: Target, book: Ledger, now: datetime) -> Keeping:

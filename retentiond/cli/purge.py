@@ -96,7 +96,7 @@ def _reviewed(current: Session, plan: str, wait_seconds: float, *, as_document: 
             locks,
             moment,
             reviewed=reviewed,
-            before_acting=lambda: book.record("asked", {"what": "purge", "who": who()}, moment),
+            before_acting=lambda when: book.record("asked", {"what": "purge", "who": who()}, when),
             wait_seconds=wait_seconds,
             progress=seen,
         )

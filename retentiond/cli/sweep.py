@@ -37,14 +37,13 @@ def command(
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
     with current.estate_with_ledger() as (estate, book), progress(current.quiet, "sweep") as seen:
-        moment = now()
         report = sweep(
             estate,
             book,
             current.config.ledger.directory,
-            moment,
+            now(),
             only=only,
-            before_acting=lambda: book.record("asked", {"what": "sweep", "who": who()}, moment),
+            before_acting=lambda when: book.record("asked", {"what": "sweep", "who": who()}, when),
             wait_seconds=wait_seconds,
             progress=seen,
         )

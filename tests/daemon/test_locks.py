@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from freezegun import freeze_time
 
+from retentiond.audit import Progress
+from retentiond.core.model import Result
 from retentiond.locks import Holder, Waiting, held
+from retentiond.sweep import sweep
+from tests.stories.small_world import CUTOFF, NOW, World, mail
 
 
 @dataclass
@@ -88,3 +94,39 @@ def test_a_lock_that_root_made_is_the_services_to_take(tmp_path: Path) -> None:
     with held(tmp_path, ("line",)):
         status = (tmp_path / "line.lock").stat()
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (41001, 41001, 0o600)
+
+
+def test_a_long_sweep_goes_on_though_somebody_entered_something_meanwhile(tmp_path: Path) -> None:
+    """A deed an hour into a sweep is entered at its own minute, not an hour before what others entered."""
+    world = World(tmp_path)
+    for number in range(3):
+        received = CUTOFF - timedelta(days=1 + number)
+        world.put("line", "INBOX", mail("writer@post.example", str(number)), received)
+    world.arm_all()
+    with freeze_time(NOW) as frozen, world.book() as book:
+
+        def an_hour_later(_target: str, _count: int) -> None:
+            frozen.tick(timedelta(hours=1))
+            book.record("asked", {"what": "purge", "who": "uid 1001"}, datetime.now(UTC))
+
+        progress = Progress(done=an_hour_later)
+        report = sweep(world.estate(book), book, tmp_path, NOW, progress=progress)
+        assert report.count(Result.DONE, Result.REMOVED) == 3
+        assert book.open_intents() == ()
+        last = book.last_minute()
+    assert last is not None
+    assert last >= NOW + timedelta(hours=1)
+
+
+def test_a_sweep_that_waited_long_looks_at_the_clock_as_it_is_then(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.arm_all()
+    with freeze_time(NOW) as frozen, world.book() as book, held(tmp_path, ("line",)):
+
+        def begins(_name: str, _holder: Holder | None) -> None:
+            frozen.tick(timedelta(minutes=20))
+
+        progress = Progress(waiting=Waiting(begins=begins))
+        report = sweep(world.estate(book), book, tmp_path, NOW, wait_seconds=60, progress=progress)
+    assert report.plan.made >= NOW + timedelta(minutes=20)
+    assert [gap.target for gap in report.plan.gaps] == ["line"]

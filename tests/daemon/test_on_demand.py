@@ -17,8 +17,9 @@ from retentiond.talk import VERSION, Talk
 from tests.daemon import everybody
 from tests.daemon.conftest import Running
 from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
+from tests.servers.client import signed_in
 from tests.servers.fixtures import DovecotFactory
-from tests.servers.seed import CANARY, fill
+from tests.servers.seed import CANARY, append_all
 
 Start = Callable[..., AbstractContextManager[Running]]
 
@@ -156,7 +157,8 @@ def _both_at_once(desk: Desk, start: Start, times: int, many: int) -> None:
     told: list[Answer] = []
     with served(desk, start, program="tests.daemon.restless") as service:
         for turn in range(times):
-            fill(desk.story.server, desk.story.line, "INBOX", due(many, DUE + turn * many))
+            with signed_in(desk.story.server, desk.story.line) as client:  # a file would be seen half made
+                append_all(client, "INBOX", due(many, DUE + turn * many))
             saved(desk)
             told.append(desk.ask(FIRST, "purge", str(desk.plan), "--wait", "60"))
         service.process.send_signal(signal.SIGTERM)
