@@ -54,6 +54,7 @@ CODES: Final[dict[str, str]] = {
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
     Cause.ERASURE_UNFINISHED: "R24",
+    Cause.CONVERSATION_UNKNOWN: "R40",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"

@@ -14,6 +14,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.model import (
     FolderView,
+    Item,
     Key,
     Kind,
     Place,
@@ -22,6 +23,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
+from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
 from retentiond.locks import IN_SILENCE, Waiting
@@ -127,17 +129,21 @@ def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
     standings = {}
     for target in estate.targets:
         if book is None:
-            standings[target.name] = Standing(target.rules, target.period)
+            standings[target.name] = Standing(target.rules, target.period, longest=target.longest)
         else:
-            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
+            known = book.standing(target.name)
+            standings[target.name] = Standing(target.rules, target.period, *known, target.longest)
     return standings
 
 
 def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
-    """The targets to look at: an advisor's replies need their homes looked at too."""
+    """The targets to look at: an advisor's replies need their homes looked at too, and a conversation may
+    have members anywhere."""
     if only is None:
         return estate.targets
     target = estate.target(only)
+    if target.longest is not None:
+        return (*estate.of(Kind.HELPLINE), *estate.of(Kind.ADVISOR))
     if target.kind is Kind.ADVISOR:
         return (*estate.of(Kind.HELPLINE), target)
     return (target,)
@@ -173,7 +179,9 @@ def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now
 
 def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
     """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    known = (replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    is_long = isinstance(folder.items, Roll)
+    items: Sequence[Item] = Roll.of(folder.place, known) if is_long else tuple(known)
     census = folder.census
     if census.ahead is not None and asked.ahead is not None:
         more = sum(

@@ -159,7 +159,7 @@ def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: dateti
 
     unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
     for target in plan.targets:
-        if target.target not in unarmed and target.is_clean:
+        if target.target not in unarmed and target.is_clean and target.is_whole:
             book.forget(UNARMED, target.target)
     return [
         replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
@@ -206,7 +206,9 @@ def _look_again(
     again = [target for target in estate.targets if target.name in touched | homes]
     if not again:
         return plan
-    if any(target.kind is Kind.ADVISOR for target in again):
+    if estate.by_conversation:
+        again = [target for target in estate.targets if target in again or target.longest is not None]
+    elif any(target.kind is Kind.ADVISOR for target in again):
         missing = [each for each in estate.of(Kind.HELPLINE) if each not in again]
         again = [*(each for each in missing if plan.target(each.name)), *again]
     fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
@@ -252,9 +254,19 @@ def _arm_the_clean(
     for target in plan.targets:
         if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
             continue
-        if target.is_clean and not standings[target.target].is_armed:
-            rules, period = standings[target.target].rules, str(estate.target(target.target).period)
-            arming = Arming(rules, period, 0, 0, target.ahead, now, "itself", keeps_copies=None)
+        if target.is_clean and target.is_whole and not standings[target.target].is_armed:
+            of = estate.target(target.target)
+            arming = Arming(
+                of.rules,
+                str(of.period),
+                0,
+                0,
+                target.ahead,
+                now,
+                "itself",
+                keeps_copies=None,
+                longest=str(of.longest or ""),
+            )
             book.arm(target.target, arming)
             armed.add(target.target)
     return frozenset(armed)
@@ -262,8 +274,13 @@ def _arm_the_clean(
 
 def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]:
     """What is foreseen from now on: counted anew only where the fuse let the target through, for what
-    surprised us once must not be foreseen the next time because it was counted."""
-    return {target.target: target.ahead for target in second.targets if target.target in approved}
+    surprised us once must not be foreseen the next time because it was counted; and only where nothing
+    waits for a mailbox that was away, for then nobody knows what its conversation keeps."""
+    return {
+        target.target: target.ahead
+        for target in second.targets
+        if target.target in approved and target.is_whole
+    }
 
 
 def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:

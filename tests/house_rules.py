@@ -20,10 +20,13 @@ from retentiond.events import EVENTS, FIELDS
 STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("errors",)),
     (1, ("core.model",)),
+    (1, ("core.roll",)),
     (1, ("core.period",)),
     (1, ("core.clock",)),
     (1, ("core.replies",)),
     (1, ("core.policy",)),
+    (1, ("core.kin",)),
+    (1, ("core.conversations",)),
     (1, ("core.erasure",)),
     (1, ("core.plan",)),
     (1, ("core.fuse",)),
@@ -93,8 +96,8 @@ def words(text: str) -> frozenset[str]:
 
 #: What the core may import: no input, no output, no clock, no randomness, no log in any of it.
 CORE_MAY = words(
-    "__future__ abc base64 bisect binascii calendar collections dataclasses datetime enum functools graphlib"
-    " hashlib heapq hmac itertools json math operator re string struct types typing urllib.parse"
+    "__future__ abc array base64 bisect binascii calendar collections dataclasses datetime enum functools"
+    " graphlib hashlib heapq hmac itertools json math operator re string struct types typing urllib.parse"
 )
 CORE_MAY_NOT_CALL = words("now utcnow today open print input exec eval __import__")
 

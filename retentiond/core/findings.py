@@ -35,6 +35,7 @@ class Cause(StrEnum):
     TOO_MANY_STRAYS = "too-many-strays"
     HOME_UNARMED = "home-unarmed"
     HOME_UNREACHABLE = "home-unreachable"
+    CONVERSATION_UNKNOWN = "conversation-unknown"
     UNREACHABLE = "unreachable"
     HINDERED = "hindered"
     REVIEW = "review"
@@ -44,6 +45,13 @@ class Cause(StrEnum):
     KEPT_BY_SERVER = "kept-by-server"
     NOTICE = "notice"
     ERASURE_UNFINISHED = "erasure-unfinished"
+
+
+#: What is kept only because a mailbox could not be looked at.
+_WAITING = {
+    Reason.HOME_UNREACHABLE: Cause.HOME_UNREACHABLE,
+    Reason.CONVERSATION_UNKNOWN: Cause.CONVERSATION_UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,8 +99,8 @@ def of_plan(plan: Plan, cutoffs: Mapping[str, date] | date) -> list[Finding]:
             review = _of(part.place, Cause.REVIEW, len(part.keys), part.verdict.reason.value)
             found.append(replace(review, numbers=(1,) if is_overdue else ()))
         for part in target.of(Keep):
-            if part.verdict.reason is Reason.HOME_UNREACHABLE:
-                found.append(_of(part.place, Cause.HOME_UNREACHABLE, len(part.keys)))
+            if (cause := _WAITING.get(part.verdict.reason)) is not None:
+                found.append(_of(part.place, cause, len(part.keys)))
     return sorted(found)
 
 

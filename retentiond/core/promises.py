@@ -49,6 +49,7 @@ class Worry(StrEnum):
 _LEFT: Mapping[str, timedelta] = {
     Cause.UNREACHABLE: timedelta(hours=24),
     Cause.HOME_UNREACHABLE: timedelta(hours=24),
+    Cause.CONVERSATION_UNKNOWN: timedelta(hours=24),
     Cause.UNARMED: timedelta(days=7),
     Cause.HOME_UNARMED: timedelta(days=7),
     Cause.HINDERED: PATIENCE,

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -118,12 +118,16 @@ class Question:
     Due is what was received before `cutoff`. Dates before `earliest` or after `latest` are not
     believed. With `ahead`, the census counts what was received before that instant as well.
     `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
-    `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
+    `wants_marks` asks for the marks of what may be due and of what is held: these come as items, not in
+    lots, and nothing else is read for it. `wants_threads` asks for the marks of every message (a stated
+    exception to the law of scale). Letters have no marks: neither changes anything there.
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks. `correspondents` are the
     addresses of one person: then a look yields every item that is from or to one of them, whatever its
-    age, and nothing else (an erasure, P9).
+    age, and nothing else (an erasure, P9). With `longest`, conversations are followed: what was received
+    before it is kept by none. It asks nothing of `look`, which `wants_marks` does; what is `younger` is
+    asked for after it.
     """
 
     now: datetime
@@ -132,8 +136,10 @@ class Question:
     latest: datetime
     ahead: datetime | None = None
     may_use_server_clock: bool = True
+    wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
     correspondents: tuple[str, ...] = field(default=(), repr=False)
 
@@ -289,6 +295,19 @@ class Mailbox(Protocol):
     def message_ids(self) -> Iterator[str]:
         """The Message-ID of every message in a helpline's mailbox, angle brackets included; for the
         search in advisors' folders alone (replies by thread). Never kept, never shown."""
+        ...
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        """The Message-IDs that these items bear and name as their parents, without angle brackets; for
+        `younger` alone. Never kept, never shown."""
+        ...
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        """What is not surely due, anywhere in a helpline's mailbox, with date and marks of its thread.
+
+        With `of` (Message-IDs of printable ASCII without blanks), at least what bears or names one of
+        them. The caller compares: what is given need not be asked for, and may be due after all.
+        """
         ...
 
     def place(self, role: Role) -> Place:

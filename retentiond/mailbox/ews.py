@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import ews_carry, ews_destroy, ews_look, ews_probe, ews_strays
+from retentiond.mailbox import ews_carry, ews_destroy, ews_kin, ews_look, ews_probe, ews_strays
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -114,6 +114,13 @@ class EwsMailbox:
 
     def message_ids(self) -> Iterator[str]:
         return ews_look.message_ids(self._session)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        self._session.at(place)
+        return ews_kin.named(self._session, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return ews_kin.younger(self._session, question)
 
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))

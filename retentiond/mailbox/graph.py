@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import graph_carry, graph_destroy, graph_look, graph_probe, graph_strays
+from retentiond.mailbox import graph_carry, graph_destroy, graph_kin, graph_look, graph_probe, graph_strays
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -113,6 +113,12 @@ class GraphMailbox:
 
     def message_ids(self) -> Iterator[str]:
         return graph_look.message_ids(self.session)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return graph_kin.named(self.session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return graph_kin.younger(self.session, question)
 
     def place(self, role: Role) -> Place:
         return self.session.place(self.session.in_role(role))

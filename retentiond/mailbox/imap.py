@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ImapAccount, Login
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import imap_carry, imap_destroy, imap_look, imap_probe
+from retentiond.mailbox import imap_carry, imap_destroy, imap_kin, imap_look, imap_probe
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -106,6 +106,12 @@ class ImapMailbox:
 
     def message_ids(self) -> Iterator[str]:
         return imap_look.message_ids(self._session)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return imap_kin.named(self._session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return imap_kin.younger(self._session, question, of)
 
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))

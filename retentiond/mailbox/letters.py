@@ -169,6 +169,12 @@ class LettersMailbox:
     def message_ids(self) -> NoReturn:
         self._no_deed()
 
+    def named(self, place: Place, keys: Sequence[Key]) -> NoReturn:
+        self._no_deed()
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> NoReturn:
+        self._no_deed()
+
     def place(self, role: Role) -> Place:
         """The letters themselves are what comes in; the other roles are bins and the hold folder."""
         for label in self._labels():

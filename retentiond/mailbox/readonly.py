@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import (
     Abilities,
@@ -67,6 +67,12 @@ class ReadOnly:
 
     def message_ids(self) -> Iterator[str]:
         return self._mailbox.message_ids()
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return self._mailbox.named(place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return self._mailbox.younger(question, of)
 
     def place(self, role: Role) -> Place:
         return self._mailbox.place(role)

@@ -11,6 +11,8 @@ from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
     Reason.NOT_DUE: "not due yet",
+    Reason.CONVERSATION: "past its period, kept with its conversation",
+    Reason.CONVERSATION_UNKNOWN: "past its period; a mailbox that may hold its conversation was not seen",
     Reason.DUE: "past its period",
     Reason.DUE_SINCE_SEEN: "no believable date; past its period since it was first seen",
     Reason.ASTRAY: "a helpline's reply in a personal folder",
@@ -148,6 +150,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} astray wait: their helpline {finding.detail} is not armed"
         case Cause.HOME_UNREACHABLE:
             return f"{count} astray{where} wait: their helpline's mailbox could not be looked at"
+        case Cause.CONVERSATION_UNKNOWN:
+            return f"{count} due{where} wait: a mailbox that may hold their conversations was not seen"
         case Cause.UNREACHABLE:
             return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.HINDERED:

@@ -217,6 +217,84 @@ class MailboxContract:
         assert (item.ref.key, item.marks) == (key, marks_of(content, MARKER))
         assert item.marks.parents == {MARKER.message("t0@post.example")}
 
+    def test_marks_come_with_what_is_due_or_held_and_nothing_else(self, ground: Ground) -> None:
+        """One by one instead of in lots; what is neither is not even named."""
+        contents = {
+            n: letter(
+                f"m{n}@post.example",
+                sender="Ann <ann@post.example>",
+                recipient=f"Line <{HELPLINE}>",
+                in_reply_to=f"p{n}@post.example",
+                references=(f"root{n}@post.example", f"p{n}@post.example"),
+            )
+            for n in ("old", "near", "new", "held", "held-old")
+        }
+        dates = {"old": LONG_AGO, "near": CUTOFF - timedelta(hours=1), "new": LATELY}
+        flags: tuple[str, ...] = () if "keywords" in ground.lacks else (HOLD,)
+        kept = "Kept" if "keywords" in ground.lacks else "inbox"
+        keys = {name: ground.put("inbox", contents[name], at) for name, at in dates.items()}
+        keys["held"] = ground.put(kept, contents["held"], LATELY, flags)
+        keys["held-old"] = ground.put(kept, contents["held-old"], LONG_AGO, flags)
+        with ground.open(hold_folder="Kept" if kept == "Kept" else None) as mailbox:
+            views = list(mailbox.look(question(wants_marks=True)))
+        assert not any(view.lots for view in views)
+        found = {item.ref.key: item for view in views for item in view.items}
+        assert set(found) == {keys[name] for name in ("old", "near", "held", "held-old")}
+        for name in ("old", "near", "held", "held-old"):
+            item = found[keys[name]]
+            assert replace(item.marks, conversation=None) == marks_of(contents[name], MARKER)
+            assert item.is_held is name.startswith("held")
+            assert item.received == dates.get(name, LATELY if name == "held" else LONG_AGO)
+        parents = {MARKER.message(each) for each in ("rootold@post.example", "pold@post.example")}
+        assert found[keys["old"]].marks.parents == parents
+        [inbox] = [view for view in views if view.place.folder == "inbox"]
+        assert inbox.census.total == (3 if kept == "Kept" else 5)
+
+    def test_with_marks_the_same_is_due_and_held_as_without(self, ground: Ground) -> None:
+        for hour in (-24 * 9, -73, -49, -26, -1, 0, 1, 26, 49, 73, 24 * 9):
+            ground.put("inbox", letter(f"w{hour}@post.example"), CUTOFF + timedelta(hours=hour))
+        ground.put("inbox", letter("w-odd@post.example"), datetime(1990, 5, 1, tzinfo=UTC))
+        for by_clock in (True, False):
+            with ground.open() as mailbox:
+                without = view_of(mailbox, "inbox", may_use_server_clock=by_clock)
+                marked = view_of(mailbox, "inbox", may_use_server_clock=by_clock, wants_marks=True)
+            assert due_in(marked) == due_in(without)
+            assert len(due_in(marked)) == 6
+            assert marked.census == without.census
+
+    def test_younger_relatives_are_found_wherever_they_lie(self, ground: Ground) -> None:
+        """By the names of what is due, or by reading all numbers; nothing that is surely due comes."""
+        ground.put("inbox", letter("q1@post.example"), LONG_AGO)
+        ground.put("inbox", letter("other@post.example"), LATELY)
+        answer = letter("r1@relay.example", in_reply_to="q1@post.example")
+        long = tuple(f"{n:040d}@post.example" for n in range(9))
+        late = letter("r2@relay.example", references=(*long, "q1@post.example", "r1@relay.example"))
+        dates = {"r1": LATELY, "r2": CUTOFF + timedelta(days=5)}
+        ground.put("sent", answer, dates["r1"])
+        ground.put("Cases", late, dates["r2"])
+        with ground.open() as mailbox:
+            [due] = view_of(mailbox, "inbox", wants_marks=True).items
+            ids = tuple(mailbox.named(due.ref.place, [due.ref.key]))
+            by_name = list(mailbox.younger(question(), ids))
+            every = list(mailbox.younger(question()))
+        assert ids == ("q1@post.example",)
+        asked = MARKER.message("q1@post.example")
+        for found in (by_name, every):
+            related = {item.marks.message: item for item in found if asked in item.marks.parents}
+            assert {message: item.received for message, item in related.items()} == {
+                MARKER.message(f"{name}@relay.example"): at for name, at in dates.items()
+            }
+            assert due.ref not in {item.ref for item in found}
+        assert {item.marks.message for item in every} >= {MARKER.message("other@post.example")}
+
+    def test_an_advisors_replies_name_their_parents_where_marks_are_asked_for(self, ground: Ground) -> None:
+        content = reply(1, in_reply_to="q1@post.example")
+        ground.put("sent", content, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            [view] = mailbox.look(question(wants_marks=True))
+        [item] = view.items
+        assert item.marks == marks_of(content, MARKER)
+
     # ── an advisor's folders ─────────────────────────────────────────────────────────────────────
 
     def test_of_an_advisors_folders_only_the_helplines_replies_are_seen(self, ground: Ground) -> None:

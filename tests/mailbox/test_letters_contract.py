@@ -24,7 +24,7 @@ LACKING = {
     "carrying": ("way_home", "goes_home", "go_home", "stays_behind", "fetch", "twin", "copy_at_home"),
     "keywords": ("keyword", "interrupted_deed", "hold_set_since"),
     "flags": ("looking_leaves", "another_client_marked"),
-    "threads": ("threads",),
+    "threads": ("threads", "marks_come", "relatives"),
     "correspondents": ("correspondent", "party"),
     "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
 }
