@@ -305,3 +305,12 @@ class PlanRefused(RetentionError):
 
     what: str
     exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class InstallFailed(RetentionError):
+    """A step of the installation could not be taken. `place` is a path or a program of the system, `what`
+    a fixed word or the operating system's own."""
+
+    place: str
+    what: str

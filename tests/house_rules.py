@@ -53,7 +53,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     ),
     (4, ("refile",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition", "channels")),
-    (4, ("alert",)),
+    (4, ("alert", "install")),
     (4, ("metrics", "heartbeat", "endpoint")),
     (5, ("audit",)),
     (5, ("recovery",)),

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retire": ("retire", "Say that nobody is to wait for a target that left the configuration."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
     "config": ("config", "Write an example configuration, show the one in force, or its schema."),
+    "install": ("install", "Make it a service of this machine (systemd), step by step; or undo that."),
+    "as-service": ("as_service", "Run one command as the service would, with its credentials."),
     "completion": ("completion", "Print the completion script for your shell."),
 }
 

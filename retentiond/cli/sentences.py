@@ -14,6 +14,7 @@ from retentiond.errors import (
     ConfigurationRefused,
     ControlRefused,
     Fault,
+    InstallFailed,
     LedgerDamaged,
     LedgerMissing,
     MailboxError,
@@ -158,6 +159,8 @@ def _sentence(error: RetentionError) -> str:
             )
         case AlreadyRunning():
             return "the daemon runs already on this ledger; see what it does: retentiond status"
+        case InstallFailed():
+            return _installing(error)
         case PurgeRefused():
             return (
                 f"{items(error.found)} would be destroyed, more than the {error.given} agreed to; nothing was"
@@ -177,6 +180,14 @@ def _sentence(error: RetentionError) -> str:
             return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
         case _:
             return type(error).__name__
+
+
+def _installing(error: InstallFailed) -> str:
+    again = "then the same command again goes on from there"
+    if error.what == "missing":
+        return f"{error.place} is not on this machine; it needs systemd 250 or newer; {again}"
+    words = "; its own words stand above" if error.what.startswith("ended") else ""
+    return f"{error.place}: {error.what}{words}; nothing after it was done; see to it, {again}"
 
 
 def _approval(error: ApprovalNeeded) -> str:

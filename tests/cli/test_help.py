@@ -134,7 +134,12 @@ def test_each_shell_gets_its_completion_script(capsys: pytest.CaptureFixture[str
 
 def test_the_shell_is_answered() -> None:
     asked = {"_RETENTIOND_COMPLETE": "bash_complete", "COMP_WORDS": "retentiond a", "COMP_CWORD": "1"}
-    assert python("-m", "retentiond", **asked).stdout.split() == ["plain,audit", "plain,arm", "plain,approve"]
+    assert python("-m", "retentiond", **asked).stdout.split() == [
+        "plain,audit",
+        "plain,arm",
+        "plain,approve",
+        "plain,as-service",
+    ]
 
 
 # ── configuration ────────────────────────────────────────────────────────────────────────────────
