@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,9 @@ from typing import Any
 import pytest
 
 from retentiond.cli.check_tenant import MEANINGS, QUESTIONS
+from retentiond.core.model import Kind
+from retentiond.mailbox.graph_grants import NEEDED
+from tests.first_minute import ROOT
 from tests.servers.graph import Graph, faults
 from tests.servers.seed import letter
 from tests.stories.graph_world import Cloud
@@ -169,3 +174,50 @@ def test_it_is_never_done_by_mistake(graph: Graph, tmp_path: Path, words: tuple[
 
 def test_every_sight_has_its_words() -> None:
     assert {code for code, _ in MEANINGS} == set(QUESTIONS)
+
+
+def test_the_page_for_admins_has_every_question_with_what_is_assumed() -> None:
+    page = (ROOT / "docs/admin/microsoft-365.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([^|]+) \|$", page, re.M))
+    assert set(QUESTIONS) - {"left"} <= set(told)
+    assert all(told.values())
+
+
+def test_the_page_for_admins_grants_what_is_needed_and_no_more() -> None:
+    page = (ROOT / "docs/admin/microsoft-365.md").read_text(encoding="utf-8")
+    loops = re.findall(r"^foreach \(\$role in (.+)\) \{$", page, re.M)
+    assert [tuple(re.findall(r'"([^"]+)"', loop)) for loop in loops] == [
+        NEEDED[Kind.HELPLINE],
+        NEEDED[Kind.ADVISOR],
+    ]
+
+
+def test_what_a_server_finds_is_compared_once_more(graph: Graph, tmp_path: Path) -> None:
+    """A server that gives more than it was asked for loses nothing of what was there before."""
+    cloud = filled(graph, tmp_path)
+    other = cloud.line.folder("inbox").items()[0]
+    row = {"id": other.lasting_id, "changeKey": other.change_key, "subject": "something else"}
+    lie = faults.Action("page", is_committed=True, spoil=lambda page, _url: page["value"].append(row))
+    graph.faults.at(
+        lambda request: "contains(subject" in dict(request.options).get("$filter", ""), lie, times=None
+    )
+    before = cloud.everything()
+    assert cloud.run(*PROBE) == 0, cloud.complaints
+    assert graph.faults.struck
+    assert cloud.everything() == before
+
+
+@pytest.mark.parametrize(("typed", "code"), [("line\n", 0), ("lime\n", 2), ("yes\n", 2)])
+def test_at_a_terminal_its_name_is_asked_for(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, code: int
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    cloud = filled(graph, tmp_path)
+    graph.switches.sends_not_read = False
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert cloud.run("check", "--tenant-probe", "line", "--receipt-wait", "0") == code, cloud.complaints
+    assert "Nothing is sent to anybody" in cloud.complaints
+    assert bool(graph.writes()) is (code == 0)
