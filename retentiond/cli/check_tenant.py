@@ -143,6 +143,11 @@ MEANINGS: dict[tuple[str, str], tuple[str, str, int]] = {
         'unread mail that asked for one stays a Review: leave unread_receipts = "review"',
         Exit.DONE,
     ),
+    ("receipt", "came-unheeded"): (
+        "a receipt came",
+        'unread_receipts = "destroy" tells senders of it: set it to "review" now',
+        Exit.FINDINGS,
+    ),
     ("receipt", "silent"): (
         "none came within {} seconds",
         'unread_receipts = "destroy" may be set once this was seen several times, with a longer wait',

@@ -230,6 +230,8 @@ class _Probe:
             pause = min(_PAUSE, self.wait - waited)
             self.sleep(pause)
             waited += pause
+        if came and not self.session.line.account.reviews_receipts:
+            return Sight("receipt", "came-unheeded")
         return Sight("receipt", "came" if came else "silent", f"{self.wait:.0f}")
 
 

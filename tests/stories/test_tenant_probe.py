@@ -126,6 +126,19 @@ def test_single_item_recovery_is_seen_at_work(
     assert not [item for _, item in cloud.line.items() if b"retentiond test message" in item.content]
 
 
+def test_what_the_page_shows_is_what_is_printed(graph: Graph, tmp_path: Path) -> None:
+    page = (ROOT / "docs/admin/microsoft-365.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"--tenant-probe test-line\n(.+?)```", page, re.S)
+    cloud = filled(graph, tmp_path, recovers=True)
+    assert cloud.run(*PROBE) == 0
+    assert set(shown.splitlines()) <= set(cloud.printed[-1].splitlines())
+
+
+def test_a_receipt_that_nobody_expects_is_a_finding(graph: Graph, tmp_path: Path) -> None:
+    cloud = filled(graph, tmp_path, keys='unread_receipts = "destroy"')
+    assert answers(cloud, 1)["receipt"] == ("came-unheeded", "")
+
+
 def test_a_hold_of_the_server_is_seen(graph: Graph, tmp_path: Path) -> None:
     cloud = filled(graph, tmp_path)
     cloud.line.hold()
