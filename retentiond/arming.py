@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retentiond.audit import Progress, look_and_judge
+from retentiond.audit import Progress, concerned, look_and_judge
 from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
@@ -40,10 +40,9 @@ class Proposal:
 
 
 def propose(estate: Estate, name: str, book: Ledger, now: datetime) -> Proposal:
-    """Looks at the target afresh. Raises Unreachable where it (or, for an advisor, a home) is a gap."""
+    """Looks at the target afresh. Raises Unreachable where it, or what is looked at with it, is a gap."""
     target = estate.target(name)
-    needed = (target,) if target.kind is not Kind.ADVISOR else (*estate.of(Kind.HELPLINE), target)
-    plan = look_and_judge(estate, needed, now, book, Progress(), wants_days=True)
+    plan = look_and_judge(estate, concerned(estate, name), now, book, Progress(), wants_days=True)
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
     found = plan.target(name)
@@ -85,6 +84,7 @@ def arm(
             who=who,
             keeps_copies=_keeps_copies(proposal.target),
             told=told,
+            longest=str(proposal.target.longest or ""),
         )
         book.arm(name, arming)
     return arming, proposal

@@ -126,6 +126,8 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    HOLD_FOLDER = "hold-folder"
+    NO_KEYWORDS = "no-keywords"
     NO_PARCEL = "no-parcel"
     DISK = "disk"
 
@@ -182,6 +184,31 @@ class LedgerDamaged(RetentionError):
     entry: int | None
     what: str
     exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class LedgerOutdated(RetentionError):
+    """The ledger was made by an older version of retentiond; nothing is read from it before its upgrade."""
+
+    version: int
+    current: int
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class UnknownHold(RetentionError):
+    """An id on the command line that no hold in the register bears."""
+
+    id: str
+    exit_code: ClassVar[int] = Exit.USAGE
+
+
+@dataclass(eq=False)
+class NothingFound(RetentionError):
+    """Nothing in the target's folders is what was asked for."""
+
+    target: str
+    exit_code: ClassVar[int] = Exit.FINDINGS
 
 
 @dataclass(eq=False)
@@ -274,3 +301,12 @@ class PlanRefused(RetentionError):
 
     what: str
     exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class InstallFailed(RetentionError):
+    """A step of the installation could not be taken. `place` is a path or a program of the system, `what`
+    a fixed word or the operating system's own."""
+
+    place: str
+    what: str

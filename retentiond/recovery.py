@@ -118,6 +118,11 @@ def hands_of(estate: Estate, book: Ledger, now: datetime, progress: Progress) ->
         marker=estate.marker,
         now=now,
         cutoffs={target.name: estate.terms(target, now).cutoff for target in helplines},
+        longest={
+            target.name: longest
+            for target in helplines
+            if (longest := estate.terms(target, now).longest) is not None
+        },
         keeping={target.name: _keeping(estate, target, book, now) for target in estate.targets},
         told=progress.done,
         should_stop=progress.should_stop,

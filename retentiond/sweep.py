@@ -37,7 +37,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Unreachable, Why, gravest
+from retentiond.errors import Exit, Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import hands_of, locked, settle_open_intents
@@ -107,6 +107,7 @@ def sweep(
             found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
             _log.warning("sweep.stopped", findings=len(found))
             return Report(plan, plan, (), recovered, found, frozenset())
+        _keep_register(plan, book, now)
         if not is_purge:
             broken = _since_when(broken, plan, book, now)
         for finding in broken:
@@ -135,6 +136,19 @@ def sweep(
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
 
 
+def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
+    """What the look made of the register of holds is written before anything is destroyed by it."""
+    register = plan.register
+    if register is None:
+        return
+    book.holds.settle(register, now)
+    for target in sorted({hold.target for hold in register.found}):
+        _log.info("hold.found", target=target, count=sum(hold.target == target for hold in register.found))
+    gone = [hold for hold in register.holds if hold.has_vanished]
+    for target in sorted({hold.target for hold in gone}):
+        _log.warning("hold.vanished", target=target, count=sum(hold.target == target for hold in gone))
+
+
 def _refuse_a_part(plan: Plan) -> None:
     """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
     for gap in plan.gaps:
@@ -157,7 +171,7 @@ def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: dateti
 
     unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
     for target in plan.targets:
-        if target.target not in unarmed and target.is_clean:
+        if target.target not in unarmed and target.is_clean and target.is_whole:
             book.forget(UNARMED, target.target)
     return [
         replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
@@ -204,13 +218,15 @@ def _look_again(
     again = [target for target in estate.targets if target.name in touched | homes]
     if not again:
         return plan
-    if any(target.kind is Kind.ADVISOR for target in again):
+    if estate.by_conversation:
+        again = [target for target in estate.targets if target in again or target.longest is not None]
+    elif any(target.kind is Kind.ADVISOR for target in again):
         missing = [each for each in estate.of(Kind.HELPLINE) if each not in again]
         again = [*(each for each in missing if plan.target(each.name)), *again]
     fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
     seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
     old = tuple(target for target in plan.targets if target.target not in seen)
-    return Plan(plan.made, old + fresh.targets, fresh.gaps)
+    return Plan(plan.made, old + fresh.targets, fresh.gaps, fresh.register)
 
 
 def _found(
@@ -250,9 +266,19 @@ def _arm_the_clean(
     for target in plan.targets:
         if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
             continue
-        if target.is_clean and not standings[target.target].is_armed:
-            rules, period = standings[target.target].rules, str(estate.target(target.target).period)
-            arming = Arming(rules, period, 0, 0, target.ahead, now, "itself", keeps_copies=None)
+        if target.is_clean and target.is_whole and not standings[target.target].is_armed:
+            of = estate.target(target.target)
+            arming = Arming(
+                of.rules,
+                str(of.period),
+                0,
+                0,
+                target.ahead,
+                now,
+                "itself",
+                keeps_copies=None,
+                longest=str(of.longest or ""),
+            )
             book.arm(target.target, arming)
             armed.add(target.target)
     return frozenset(armed)
@@ -260,8 +286,13 @@ def _arm_the_clean(
 
 def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]:
     """What is foreseen from now on: counted anew only where the fuse let the target through, for what
-    surprised us once must not be foreseen the next time because it was counted."""
-    return {target.target: target.ahead for target in second.targets if target.target in approved}
+    surprised us once must not be foreseen the next time because it was counted; and only where nothing
+    waits for a mailbox that was away, for then nobody knows what its conversation keeps."""
+    return {
+        target.target: target.ahead
+        for target in second.targets
+        if target.target in approved and target.is_whole
+    }
 
 
 def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:
@@ -283,14 +314,16 @@ def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
 
 
 def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """What the house chain keeps of a sweep: by target, outcomes and findings."""
+    """What the house chain keeps of a sweep: by target, outcomes, findings, and what only waits for a
+    person and breaks no promise."""
     counts: dict[str, dict[str, int]] = {}
     for outcome in outcomes:
         of_target = counts.setdefault(outcome.place.target, {})
         of_target[outcome.result.value] = of_target.get(outcome.result.value, 0) + len(outcome.keys)
     for finding in found:
         of_target = counts.setdefault(finding.target, {})
-        of_target["findings"] = of_target.get("findings", 0) + 1
+        what = "findings" if finding.exit_code != Exit.DONE else "waiting"
+        of_target[what] = of_target.get(what, 0) + 1
     return counts
 
 

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
     "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "hold": ("hold", "Keep something past its day: add, list, review and release holds."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "status": ("status", "How the promise stands: last and next round, what is due, held or in the way."),
     "report": ("report", "A month that is over, for the Helplines' Manager: is the promise kept?"),
@@ -32,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retire": ("retire", "Say that nobody is to wait for a target that left the configuration."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
     "config": ("config", "Write an example configuration, show the one in force, or its schema."),
+    "install": ("install", "Make it a service of this machine (systemd), step by step; or undo that."),
+    "as-service": ("as_service", "Run one command as the service would, with its credentials."),
     "completion": ("completion", "Print the completion script for your shell."),
 }
 

@@ -33,7 +33,7 @@ def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> No
         for row in rows(plan)
     ]
     if lines:
-        _table(("target", "folder", "what", "items", "oldest", "why"), lines, numbers=(3,))
+        show_table(("target", "folder", "what", "items", "oldest", "why"), lines, numbers=(3,))
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -43,7 +43,7 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         for target, folder, words, count, until in sorted(outcome_rows(outcomes))
     ]
     if lines:
-        _table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
+        show_table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -92,7 +92,8 @@ def _bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]
         yield looked, done
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
+def show_table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
+    """Rows under a head; the columns `numbers` stand flush right."""
     if not sys.stdout.isatty():
         widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
         for line in (head, *lines):

@@ -12,10 +12,13 @@ from retentiond.errors import (
     CodeRefused,
     ConfigurationRefused,
     Fault,
+    InstallFailed,
     LedgerDamaged,
     LedgerMissing,
+    LedgerOutdated,
     MailboxError,
     NotArmed,
+    NothingFound,
     Paused,
     PermissionsTooOpen,
     PlanRefused,
@@ -23,6 +26,7 @@ from retentiond.errors import (
     RetentionError,
     SecretMissing,
     StrayLost,
+    UnknownHold,
     UnknownTarget,
 )
 from retentiond.report.words import WHYS, items
@@ -77,6 +81,18 @@ def _sentence(error: RetentionError) -> str:
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
+        case UnknownHold():
+            return f"there is no hold {error.id!r}; see which there are: retentiond hold list"
+        case NothingFound():
+            return (
+                f"{error.target}: nothing there is what was asked for, and nothing is held; the sign can also"
+                " be set in a mail program (docs/admin/holds.md)"
+            )
+        case LedgerOutdated():
+            return (
+                f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
+                " nothing was done; back it up, then: retentiond ledger upgrade"
+            )
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"
@@ -112,6 +128,8 @@ def _sentence(error: RetentionError) -> str:
             )
         case AlreadyRunning():
             return "the daemon runs already on this ledger; see what it does: retentiond status"
+        case InstallFailed():
+            return _installing(error)
         case PurgeRefused():
             return (
                 f"{items(error.found)} would be destroyed, more than the {error.given} agreed to; nothing was"
@@ -131,6 +149,14 @@ def _sentence(error: RetentionError) -> str:
             return f"{_PLANS[error.what]}; nothing was done; make a new one: retentiond audit --save FILE"
         case _:
             return type(error).__name__
+
+
+def _installing(error: InstallFailed) -> str:
+    again = "then the same command again goes on from there"
+    if error.what == "missing":
+        return f"{error.place} is not on this machine; it needs systemd 250 or newer; {again}"
+    words = "; its own words stand above" if error.what.startswith("ended") else ""
+    return f"{error.place}: {error.what}{words}; nothing after it was done; see to it, {again}"
 
 
 def _approval(error: ApprovalNeeded) -> str:

@@ -53,6 +53,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         zone=ZoneInfo(table.policy.zone),
         approvers=table.policy.approvers,
         by_thread=table.policy.by_thread,
+        longest=Period.parse(table.policy.longest) if table.policy.clock == "conversation" else None,
         manager=table.policy.manager,
     )
     return Config(

@@ -270,6 +270,8 @@ class Policy:
     approvers: int
     by_thread: bool
     manager: str | None = None
+    #: For how long a conversation may keep one of its members; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ def shown(config: Config) -> str:
             "[policy]",
             period=config.policy.period,
             zone=config.policy.zone.key,
+            clock="message" if config.policy.longest is None else "conversation",
+            longest=config.policy.longest,
             approvers=config.policy.approvers,
             manager=config.policy.manager,
             by_thread=config.policy.by_thread,

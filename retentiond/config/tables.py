@@ -135,6 +135,14 @@ class PolicyTable(Table):
         validate_default=True,
         description="The time zone in which days begin and end (IANA).",
     )
+    clock: Literal["message", "conversation"] = Field(
+        default="message",
+        description="Mail falls due by its own date, or with the latest of its conversation.",
+    )
+    longest: PeriodText = Field(
+        default="12 months",
+        description='With clock = "conversation": no mail is kept longer than this after its own receipt.',
+    )
     approvers: int = Field(
         default=2,
         ge=1,
