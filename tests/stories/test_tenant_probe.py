@@ -148,6 +148,14 @@ def test_a_hold_of_the_server_is_seen(graph: Graph, tmp_path: Path) -> None:
     )
 
 
+def test_a_cloud_where_nothing_can_be_destroyed_does_not_check_well(graph: Graph, tmp_path: Path) -> None:
+    cloud = filled(graph, tmp_path)
+    assert cloud.run("check") == 0
+    graph.switches.is_national = True
+    assert cloud.run("check") == 1
+    assert "line: permissions: MailboxItem.ReadWrite is missing" in cloud.complaints
+
+
 @pytest.mark.parametrize("is_served", [False, True])
 def test_an_archive_is_told(graph: Graph, tmp_path: Path, is_served: bool) -> None:
     graph.mailbox("line@relay.example", archive=True, recovers=False)
