@@ -14,7 +14,7 @@ from retentiond.audit import Progress, concerned, look_and_judge
 from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
-from retentiond.locks import held
+from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def arm(
     who: str,
     told: str = "",
     wait_seconds: float = 0,
+    waiting: Waiting = IN_SILENCE,
 ) -> tuple[Arming, Proposal]:
     """Arms the target if at most `number` items would leave its folders, by a fresh look.
 
@@ -68,7 +69,7 @@ def arm(
     result of nobody (None). Raises ArmingRefused with the new number, and Unreachable where another
     sweep holds the mailbox.
     """
-    with held(locks, (name,), wait_seconds) as names:
+    with held(locks, (name,), wait_seconds, waiting) as names:
         if name not in names:
             raise Unreachable(name, Why.LOCKED)
         proposal = propose(estate, name, book, now)

@@ -28,6 +28,7 @@ from retentiond.core.plan import Plan, make_plan
 from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
+from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
 from retentiond.mailbox.base import Mailbox, Question
 from retentiond.signs import with_signs
@@ -48,13 +49,13 @@ Reviewed = Mapping[Place, frozenset[Key]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items),
-    `waiting` before a lock is waited for."""
+    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items), and
+    `waiting` of locks that others have."""
 
     looked: Callable[[str], None] = lambda target: None
     done: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
-    waiting: Callable[[str], None] = lambda target: None
+    waiting: Waiting = IN_SILENCE
 
 
 NOBODY_HEARS = Progress()

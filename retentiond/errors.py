@@ -246,6 +246,37 @@ class AlreadyRunning(RetentionError):
 
 
 @dataclass(eq=False)
+class ControlRefused(RetentionError):
+    """The running service does not do it: `why` is a fixed code. Who may not ask ends with 77, what a
+    service that only looks will not do with 3, and what may go better the next time with 75."""
+
+    why: str
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        codes = {"stranger": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
+        return codes.get(self.why, Exit.UNREACHED)
+
+
+@dataclass(eq=False)
+class SecondPersonNeeded(RetentionError):
+    """One person may not do it alone. Another agrees by this code, to this number."""
+
+    code: str
+    number: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalRefused(RetentionError):
+    """What needs two persons was not agreed to: unknown, same, nobody, used, number or no-service."""
+
+    what: str
+    number: int = 0
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
 class ArmingRefused(RetentionError):
     """More is due than the number that was given."""
 

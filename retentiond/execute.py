@@ -64,8 +64,8 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What carrying out works with: how a mailbox is opened, the book, the marker, one reading of the
-    clock. `cutoffs` are the helplines', and so is `longest` where conversations are followed; `keeping` is
+    """What carrying out works with: how a mailbox is opened, the book, the marker, the time as the sweep
+    goes on. `cutoffs` are the helplines', and so is `longest` where conversations are followed; `keeping` is
     by target; `told` hears of progress (target, number of items); `should_stop` is asked between batches.
     `homes` are the turns in which replies come home: two advisors' at once could leave a reply there
     twice."""
@@ -73,7 +73,7 @@ class Hands:
     open: Callable[[str], Mailbox]
     book: Book
     marker: Marker
-    now: datetime
+    time: Callable[[], datetime]
     cutoffs: Mapping[str, datetime]
     keeping: Mapping[str, Keeping]
     told: Callable[[str, int], None] = lambda target, count: None
@@ -159,7 +159,7 @@ def _enter(
     told = (replace(outcome, reason=intent.reason) for outcome in outcomes if outcome.keys)
     honest = tuple(keeping.of(outcome) for outcome in told)
     deeds = [Deed(outcome, _root(outcome, hands.marker), is_recovered) for outcome in honest]
-    hands.book.settle(intent.id, deeds, hands.now)
+    hands.book.settle(intent.id, deeds, hands.time())
     return honest
 
 

@@ -40,7 +40,7 @@ from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import Exit, Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
-from retentiond.recovery import hands_of, locked, settle_open_intents
+from retentiond.recovery import going_on_from, hands_of, locked, settle_open_intents
 from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
@@ -80,7 +80,7 @@ def sweep(
     *,
     only: str | None = None,
     reviewed: Reviewed | None = None,
-    before_acting: Callable[[], None] = lambda: None,
+    before_acting: Callable[[datetime], None] = lambda when: None,
     wait_seconds: float = 0,
     progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
@@ -89,12 +89,14 @@ def sweep(
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
     With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge): nothing is
-    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act.
-    `crew` looks at mailboxes and carries out side by side or not; the report is the same.
+    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act, with
+    the time by then. `crew` looks at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
     is_purge = reviewed is not None
+    time = going_on_from(now)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
+        now = time()  # waiting for locks may have taken long
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
@@ -114,19 +116,19 @@ def sweep(
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
-        before_acting()
+        before_acting(hands.time())
         if estate.correspondents:
             book.forget_marks(_marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, now, only)
+        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, time(), only)
         forecasts = _forecasts(second, approved)
         if is_purge:
             forecasts = _lowered(forecasts, estate, book)
-        book.forget_expired(now)
-        seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
+        book.forget_expired(time())
+        seals = book.swept(time(), forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retentiond.audit import Audit, audit
+from retentiond.cli.caller import write_paper
 from retentiond.cli.screen import progress, show_findings, show_plan
 from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
@@ -115,10 +115,7 @@ def _save(found: Audit, path: str, book: Ledger) -> None:
 
     text = save(found.plan, found.standings, book.plan_key)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(text)
+        write_paper(path, text)
     except OSError:
         raise click.UsageError(f"--save: {path} cannot be written; name a place of your own") from None
 

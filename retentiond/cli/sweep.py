@@ -6,7 +6,7 @@ import click
 
 from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, witness
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, who, witness
 from retentiond.core.model import Result
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
@@ -38,13 +38,14 @@ def command(
         return int(ctx.invoke(audit_command, only=only, as_document=as_document))
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
-    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet, "sweep") as seen:
         report = sweep(
             estate,
             book,
             current.config.ledger.directory,
             now(),
             only=only,
+            before_acting=lambda when: book.record("asked", {"what": "sweep", "who": who()}, when),
             wait_seconds=wait_seconds,
             progress=seen,
         )

@@ -67,6 +67,7 @@ def shown(config: Config) -> str:
             zone=config.schedule.zone.key,
             jitter=f"{config.schedule.jitter} seconds",
         ),
+        _table("[control]", socket=config.control.served_at, group=config.control.group),
         _table("[log]", level=config.log.level, format=config.log.format),
         *map(_alert, [config.alert] if config.alert else []),
         *map(_heartbeat, [config.heartbeat] if config.heartbeat else []),

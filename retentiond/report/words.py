@@ -61,6 +61,15 @@ HOMEWARD: dict[Result, str] = RESULTS | {
 }
 
 #: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
+#: Who has a mailbox's lock, or the service's turn: by what it does there.
+HOLDERS: dict[str, str] = {
+    "round": "a round of the service",
+    "sweep": "a sweep",
+    "purge": "a purge",
+    "arm": "an arming",
+    "audit": "an audit",
+}
+
 WHYS: dict[str, str] = {
     "network": "the server cannot be reached; check host, port and firewall",
     "timeout": "the server did not answer in time; it is looked at again in the next sweep",

@@ -137,6 +137,7 @@ def test_the_shell_is_answered() -> None:
     assert python("-m", "retentiond", **asked).stdout.split() == [
         "plain,audit",
         "plain,arm",
+        "plain,approve",
         "plain,as-service",
     ]
 

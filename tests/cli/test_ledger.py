@@ -89,7 +89,7 @@ def test_the_ledger_tells_what_was_done_and_of_nobody(armed: Office) -> None:
     out = armed.run("ledger", "show").is_done().out
     entries = [json.loads(line) for line in out.splitlines()]
     events = [entry["event"] for entry in entries if entry["chain"] == "house"]
-    assert events == ["founded", "hold added", "armed", "armed", "swept"]
+    assert events == ["founded", "hold added", "armed", "armed", "asked", "swept"]
     destroyed = [entry for entry in entries if entry["chain"] == HELPLINE]
     assert sum(entry["count"] for entry in destroyed) == DUE + 1, "and the reply that was brought home"
     assert "@" not in out
