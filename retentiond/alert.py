@@ -1,7 +1,9 @@
-"""Tells people by mail what must not be overlooked: a fixed text, codes and aliases, and nothing else (P7).
+"""Tells people what must not be overlooked: a fixed text, codes and aliases, and nothing else (P7).
 
 Who reads such a mail over somebody's shoulder learns that a task needs attention. No count, no folder,
-no day is in it. It goes through the charity's own relay, over verified TLS or not at all.
+no day is in it; a one-time code comes with the size of what it lets loose, coarsely. It goes through the
+charity's own relay, over verified TLS or not at all; and through other channels where the configuration names
+some.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Final
 
+from retentiond import channels
 from retentiond.condition import Condition
 from retentiond.config import AlertSettings, Tls, read_secret
 from retentiond.core.findings import Cause
 from retentiond.core.promises import Concern, Worry
-from retentiond.errors import SecretMissing
+from retentiond.errors import RetentionError
 from retentiond.logs import get_logger
 
 _log = get_logger()
@@ -35,6 +38,8 @@ CODES: Final[dict[str, str]] = {
     Worry.CRASHED: "R06",
     Worry.STOPPED: "R07",
     Worry.PAUSED: "R08",
+    Worry.ABANDONED: "R09",
+    Cause.HOLD_OVERDUE: "R10",
     Cause.UNREACHABLE: "R11",
     Cause.HOME_UNREACHABLE: "R12",
     Cause.UNARMED: "R13",
@@ -48,6 +53,10 @@ CODES: Final[dict[str, str]] = {
     Cause.CHANGED: "R21",
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
+    Cause.ERASURE_UNFINISHED: "R24",
+    Cause.HOLD_UNSTATED: "R25",  # nobody is told of these two by mail: they break no promise
+    Cause.HOLD_VANISHED: "R26",
+    Cause.CONVERSATION_UNKNOWN: "R40",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"
@@ -83,6 +92,40 @@ Please call {call}, and read these codes to them:
 You need not do anything else. Please do not reply.
 """
 
+CODE_SUBJECT: Final = "A code for a task"
+CODE_TEXT: Final = """\
+Somebody asks for your agreement to a task. The administrator has told you
+of it, or is about to.
+
+    Code: {code}
+    Size: {size}
+
+If you agree, read the code to the administrator. It is good for {minutes} minutes,
+for this task alone, and once. If you know nothing of a task, tell the code
+to nobody. Please do not reply.
+"""
+#: Below this, no number is mailed.
+_SMALL: Final = 5
+PREVIEW_SUBJECT: Final = "What a scheduled task would do"
+PREVIEW_TEXT: Final = """\
+A scheduled task runs on trial and changes nothing. In earnest it would
+by now have had so much to do:
+
+{lines}
+
+On the machine itself, the command "audit" says more. This comes once a
+month while the trial lasts. Please do not reply.
+"""
+#: In the place of a number: from month to month none of these tells of a day, or of a single message.
+_BANDS: Final = (
+    (0, "nothing"),
+    (4, "fewer than 5"),
+    (49, "5 or more"),
+    (499, "50 or more"),
+    (4999, "500 or more"),
+)
+_MOST: Final = "5,000 or more"
+
 
 def tell(settings: AlertSettings, condition: Condition, now: datetime) -> Condition:
     """Sends what must be told by now; returns the condition with what was told noted in it.
@@ -91,7 +134,7 @@ def tell(settings: AlertSettings, condition: Condition, now: datetime) -> Condit
     """
     due = [each for each in condition.concerns if each.must_be_told(now)]
     old = [each for each in due if each.needs_another(now)]
-    if due and _sent(settings, settings.to, SUBJECT, TEXT.format(codes=_codes(due)), now):
+    if due and _told(settings, SUBJECT, TEXT.format(codes=_codes(due)), now):
         told = {each.key for each in due}
         concerns = (replace(each, told=now) if each.key in told else each for each in condition.concerns)
         condition = replace(condition, concerns=tuple(concerns))
@@ -99,9 +142,37 @@ def tell(settings: AlertSettings, condition: Condition, now: datetime) -> Condit
             text = SECOND_TEXT.format(codes=_codes(old), call=settings.call)
             _sent(settings, settings.second, SECOND_SUBJECT, text, now)
     cleared = condition.cleared
-    if cleared and _sent(settings, settings.to, CLEAR_SUBJECT, CLEAR_TEXT.format(codes=_codes(cleared)), now):
+    if cleared and _told(settings, CLEAR_SUBJECT, CLEAR_TEXT.format(codes=_codes(cleared)), now):
         condition = replace(condition, cleared=())
-    return condition
+    return _with_preview(settings, condition, now)
+
+
+def _with_preview(settings: AlertSettings, condition: Condition, now: datetime) -> Condition:
+    """Mails once a month what a service that only audits would do; by mail alone, for it has numbers."""
+    last, month = condition.round, f"{now:%Y-%m}"
+    is_due = last is not None and (last.kind, last.result) == ("audit", "done") and condition.counts
+    if not is_due or condition.previewed == month:
+        return condition
+    lines = "\n".join(f"    {each.target}  {_band(each.due)}" for each in condition.counts)
+    is_sent = _sent(settings, settings.to, PREVIEW_SUBJECT, PREVIEW_TEXT.format(lines=lines), now)
+    return replace(condition, previewed=month) if is_sent else condition
+
+
+def _band(number: int) -> str:
+    return next((words for most, words in _BANDS if number <= most), _MOST)
+
+
+def _told(settings: AlertSettings, subject: str, text: str, now: datetime) -> bool:
+    """Whether somebody was told, by mail or through another channel."""
+    by_mail = _sent(settings, settings.to, subject, text, now)
+    return channels.send(settings.channels, subject, text) or by_mail
+
+
+def send_code(settings: AlertSettings, to: str, code: str, number: int, minutes: int, now: datetime) -> bool:
+    """Whether the relay took a one-time code for the one person who is to agree; the size of what they agree
+    to is in it, lest they be told another, and small numbers are not (P7)."""
+    size = f"fewer than {_SMALL}" if number < _SMALL else f"{number:,}"
+    return _sent(settings, (to,), CODE_SUBJECT, CODE_TEXT.format(code=code, size=size, minutes=minutes), now)
 
 
 def _codes(concerns: Sequence[Concern]) -> str:
@@ -116,7 +187,7 @@ def _sent(settings: AlertSettings, recipients: Sequence[str], subject: str, text
             refused = relay.send_message(_message(settings, recipients, subject, text, now))
     except ssl.SSLError:
         _log.error("alert.failed", why="certificate")
-    except (smtplib.SMTPAuthenticationError, SecretMissing):
+    except (smtplib.SMTPAuthenticationError, RetentionError):
         _log.error("alert.failed", why="password")
     except smtplib.SMTPRecipientsRefused:
         _log.error("alert.failed", why="refused")

@@ -8,24 +8,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from retentiond.core import findings
+from retentiond.core.chain import HOUSE
 from retentiond.core.clock import doubt
-from retentiond.core.findings import Finding
+from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
+from retentiond.core.holds import Registered, keep, settle, sought
 from retentiond.core.model import (
     FolderView,
+    Item,
     Key,
     Kind,
     Place,
     Ref,
     Snapshot,
+    TargetView,
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
+from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
+from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
-from retentiond.mailbox.base import Question
-from retentiond.survey import is_believed, item_mark, survey, undated
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.signs import with_signs
+from retentiond.survey import Further, is_believed, item_mark, survey, undated
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -42,11 +49,13 @@ Reviewed = Mapping[Place, frozenset[Key]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items)."""
+    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items), and
+    `waiting` of locks that others have."""
 
     looked: Callable[[str], None] = lambda target: None
     done: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
+    waiting: Waiting = IN_SILENCE
 
 
 NOBODY_HEARS = Progress()
@@ -80,6 +89,7 @@ def audit(
     plan = look_and_judge(estate, concerned(estate, only), now, book, progress, as_of, crew=crew)
     standings = standings_of(estate, book)
     _, broken = approve_all(plan, standings, estate, only, None)
+    broken += unfinished(estate, book)
     return Audit(plan, standings, tuple(sorted({*findings_of(estate, plan, now), *broken})))
 
 
@@ -101,20 +111,53 @@ def look_and_judge(
     """
     if not targets:
         return Plan(now, ())
-    questions = {
-        target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
-    }
+    holds = book.holds.all() if book is not None else ()
+    questions = {target.name: _asked(estate, target, now, as_of, wants_days, holds) for target in targets}
     mailboxes = [(target.open(), questions[target.name]) for target in targets]
-    found = survey(mailboxes, progress.looked, crew)
+    further = _asking_for_signs(holds, estate) if book is not None else _asking_nothing
+    found = survey(mailboxes, progress.looked, crew, further)
     last_entry = book.last_minute() if book is not None else None
-    doubted = doubt(now, found.clocks, last_entry) if checks_clock else None
+    doubted = doubt(now, found.clocks, last_entry, estate.is_synchronised()) if checks_clock else None
     if doubted is not None:
         _log.error("clock.doubted", against=doubted.against, seconds=doubted.seconds)
         raise ClockDoubted(doubted.against, doubted.seconds)
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
     snapshot = _with_sightings(found.snapshot, estate, book, now)
-    return make_plan(snapshot, estate.house(as_of or now))
+    if book is None:
+        return make_plan(snapshot, estate.house(as_of or now))
+    known_by = keep if estate.correspondents else settle
+    register = known_by(snapshot, holds, now.astimezone(estate.zone).date())
+    return make_plan(snapshot, estate.house(as_of or now), register)
+
+
+def _asked(
+    estate: Estate,
+    target: Target,
+    now: datetime,
+    as_of: datetime | None,
+    wants_days: bool,
+    holds: Sequence[Registered],
+) -> Question:
+    """What is asked of a target. Any of its mail that is due may be a link in a conversation that is held:
+    only then its marks are asked for (the law of scale)."""
+    question = estate.question(target, now, as_of)
+    is_linked = any(hold.is_conversation and hold.target == target.name for hold in holds)
+    return replace(question, wants_days=wants_days, wants_marks=question.wants_marks or is_linked)
+
+
+def _asking_for_signs(holds: Sequence[Registered], estate: Estate) -> Further:
+    """Asks a mailbox for the marks of what is held there, and of what the register keeps there."""
+
+    def further(mailbox: Mailbox, view: TargetView) -> TargetView:
+        return with_signs(mailbox, view, sought(holds, view.target, view.kind), estate.marker)
+
+    return further
+
+
+def _asking_nothing(mailbox: Mailbox, view: TargetView) -> TargetView:
+    """Without a ledger there is no register, and the marks would die with the command."""
+    return view
 
 
 def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
@@ -122,17 +165,21 @@ def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
     standings = {}
     for target in estate.targets:
         if book is None:
-            standings[target.name] = Standing(target.rules, target.period)
+            standings[target.name] = Standing(target.rules, target.period, longest=target.longest)
         else:
-            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
+            known = book.standing(target.name)
+            standings[target.name] = Standing(target.rules, target.period, *known, target.longest)
     return standings
 
 
 def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
-    """The targets to look at: an advisor's replies need their homes looked at too."""
+    """The targets to look at: an advisor's replies need their homes looked at too, and a conversation may
+    have members anywhere."""
     if only is None:
         return estate.targets
     target = estate.target(only)
+    if target.longest is not None:
+        return (*estate.of(Kind.HELPLINE), *estate.of(Kind.ADVISOR))
     if target.kind is Kind.ADVISOR:
         return (*estate.of(Kind.HELPLINE), target)
     return (target,)
@@ -141,7 +188,7 @@ def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
 def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
     """Items without a believable date learn when they were first seen (and are remembered); a dated letter
     learns it of its name, which is forgotten soon after the last letter of that name is gone."""
-    if book is None or not snapshot.views:
+    if book is None or not snapshot.views or estate.correspondents:
         return snapshot
     firsts: dict[Ref, datetime] = {}
     question = estate.question(estate.target(snapshot.views[0].target), now)
@@ -168,7 +215,9 @@ def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now
 
 def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
     """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    known = (replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    is_long = isinstance(folder.items, Roll)
+    items: Sequence[Item] = Roll.of(folder.place, known) if is_long else tuple(known)
     census = folder.census
     if census.ahead is not None and asked.ahead is not None:
         more = sum(
@@ -208,6 +257,15 @@ def approve_all(
         else:
             broken.extend(findings.of_fuse(verdict))
     return approved, broken
+
+
+def unfinished(estate: Estate, book: Ledger | None) -> list[Finding]:
+    """Erasures that were begun and are not finished; nobody but the person who asked knows the addresses."""
+    if book is None or estate.correspondents:
+        return []
+    return [
+        Finding(HOUSE, Cause.ERASURE_UNFINISHED, 0, detail=receipt) for receipt in book.unfinished_erasures()
+    ]
 
 
 def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:

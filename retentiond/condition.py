@@ -33,7 +33,8 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """One target after the last look at it."""
+    """One target after the last look at it. `left` is how many items of ours were left in it: all that it
+    holds, in an advisor's mailbox what is a helpline's; None where nobody counted."""
 
     target: str
     due: int
@@ -41,12 +42,34 @@ class Counts:
     review: int
     is_armed: bool
     looked: datetime
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How things stood when a month began ("2026-11", in the policy's zone): what had been done in all until
+    then, how long the ledger was, and what waited for a person. For those who may not see single days."""
+
+    name: str
+    destroyed: int = 0
+    refiled: int = 0
+    entries: int = 0
+    review: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HoldCounts:
+    """The register of holds after the last look: how many by ground, and which are past their review."""
+
+    by_ground: tuple[tuple[str, int], ...]
+    past_review: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """`finished` is when a sweep last came to its end; `cleared` are grave concerns that are gone and were
-    told, for the all-clear. Times are aware."""
+    told, for the all-clear. `previewed` is the month in which it was last mailed what a service that only
+    audits would do. Times are aware."""
 
     round: Round | None = None
     finished: datetime | None = None
@@ -55,6 +78,9 @@ class Condition:
     cleared: tuple[Concern, ...] = ()
     open_intents: int = 0
     seal: str = ""
+    month: Month | None = None
+    previewed: str = ""
+    holds: HoldCounts | None = None
 
     def succeeded_by(self, concerns: tuple[Concern, ...]) -> Condition:
         """This with other concerns; of those that are gone, what had been told is to be cleared."""
@@ -69,7 +95,7 @@ def read(directory: Path) -> Condition:
     try:
         told = json.loads((directory / FILE).read_text(encoding="utf-8"))
         return _condition(told) if told["format"] == FORMAT else Condition()
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return Condition()
 
 
@@ -94,16 +120,27 @@ def _condition(told: dict[str, Any]) -> Condition:
         cleared=tuple(_concern(each) for each in told["cleared"]),
         open_intents=int(told["open_intents"]),
         seal=str(told["seal"]),
+        month=Month(**told["month"]) if told.get("month") else None,
+        previewed=str(told.get("previewed", "")),
+        holds=_holds(told.get("holds")),
     )
 
 
+def _holds(told: dict[str, Any] | None) -> HoldCounts | None:
+    if told is None:
+        return None
+    by_ground = tuple((str(ground), int(count)) for ground, count in told["by_ground"])
+    return HoldCounts(by_ground, tuple(map(str, told["past_review"])))
+
+
 def _concern(told: dict[str, Any]) -> Concern:
-    found: Concern = _known(Concern, told | {"numbers": tuple(map(int, told["numbers"]))}, "since", "told")
+    plain = told | {"numbers": tuple(map(int, told["numbers"]))}
+    found: Concern = _known(Concern, plain, "since", "told", "seen")
     return found
 
 
 def _known(make: Callable[..., Any], told: dict[str, Any], *times: str) -> Any:
-    return make(**told | {name: _moment(told[name]) for name in times})
+    return make(**told | {name: _moment(told.get(name)) for name in times})
 
 
 def _moment(text: str | None) -> datetime | None:

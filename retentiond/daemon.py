@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,9 @@ from retentiond import notify
 from retentiond.audit import Progress
 from retentiond.condition import read as read_condition
 from retentiond.config import Schedule
+from retentiond.control import Control
 from retentiond.errors import AlreadyRunning, Exit, RetentionError
-from retentiond.locks import held, is_held
+from retentiond.locks import Holder, Waiting, held, is_held
 from retentiond.logs import get_logger
 from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
 
@@ -43,6 +44,8 @@ JUMP: Final = 60.0
 LONGEST: Final = 12 * 3600.0
 #: For how long the batch in hand is waited for when somebody asked to stop.
 GRACE: Final = 30.0
+#: So many seconds more to start in, counted from each sign of progress.
+START: Final = 600
 #: A round that should have begun so long ago: the scheduler is dead, and the watchdog shall know.
 LATE: Final = timedelta(minutes=10)
 
@@ -89,23 +92,29 @@ def _signal_within(seconds: float) -> int | None:
 
 
 class Daemon:
-    """The service. `run` stays until it is asked to stop, or until something ends it for good."""
+    """The service. `run` stays until it is asked to stop, or until something ends it for good. `beside` is
+    what is open meanwhile; its threads have no part in signals."""
 
     def __init__(
         self,
         service: Service,
         schedule: Schedule,
         *,
+        control: Control | None = None,
+        beside: Callable[[], AbstractContextManager[object]] = nullcontext,
         steady: Callable[[], float] = _boottime,
         signal_within: Callable[[float], int | None] = _signal_within,
     ) -> None:
         self._service = service
         self._schedule = schedule
+        self._control = control
+        self._beside = beside
         self._steady = steady
         self._signal_within = signal_within
         self._drift = self._difference()
         self._idle = threading.Event()
         self._idle.set()
+        self._is_ready = False
         self._is_stopping = False
         self._ending: RetentionError | None = None
         self._began = 0.0
@@ -125,11 +134,15 @@ class Daemon:
                 return Exit.DONE
             _log.info("daemon.started", kind="audit" if self._service.is_audit_only else "sweep")
             notify.tell(notify.READY)
-            try:
-                self.start()
-                self._wait()
-            finally:
-                self._stop()
+            self._is_ready = True
+            with self._beside():
+                try:
+                    if self._control is not None:
+                        self._control.open(self._is_asked_to_stop)
+                    self.start()
+                    self._wait()
+                finally:
+                    self._stop()
         if self._ending is not None:
             raise self._ending
         return Exit.DONE
@@ -154,12 +167,16 @@ class Daemon:
         with held(self._service.directory, (_LOCK,), 5) as names, _signals_wait():
             if not names:
                 raise AlreadyRunning
-            notify.tell(notify.more_time(600), notify.status("verifying the ledger"))
+            notify.tell(notify.more_time(START), notify.status("verifying the ledger"))
             yield
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a round is being made."""
+        """Whether a round is being made, or something that somebody asked for."""
+        return self._is_in_round or (self._control is not None and self._control.is_at_work)
+
+    @property
+    def _is_in_round(self) -> bool:
         return not self._idle.is_set()
 
     @property
@@ -197,7 +214,7 @@ class Daemon:
             self._scheduler.reschedule_job(_WATCH, trigger=IntervalTrigger(hours=1, timezone=UTC))
             self._say_when()
         self._scheduler.wakeup()
-        if not self.is_at_work and not self._is_late():
+        if not self._is_in_round and not self._is_late():
             notify.tell(notify.ALIVE)
 
     def _wait(self) -> None:
@@ -214,13 +231,19 @@ class Daemon:
         self._is_stopping = True
         notify.tell(notify.STOPPING, notify.status("finishing the batch in hand"))
         self._scheduler.remove_all_jobs()
+        if self._control is not None:
+            self._control.close()
         deadline = self._steady() + GRACE
-        while not self._idle.wait(1.0) and self._steady() < deadline:
+        while not self._is_over_within(1.0) and self._steady() < deadline:
             notify.tell(notify.more_time(30))
         self._scheduler.shutdown(wait=False)
         if self.is_at_work:
             _log.warning("batch.abandoned")
         _log.info("daemon.stopped")
+
+    def _is_over_within(self, seconds: float) -> bool:
+        """Waits a little; whether neither a round nor a request is at work."""
+        return self._idle.wait(seconds) and (self._control is None or self._control.is_idle_within(seconds))
 
     # ── a round, in the scheduler's thread ───────────────────────────────────────────────────────
 
@@ -241,18 +264,38 @@ class Daemon:
             self._say_when()
 
     def _progress(self) -> Progress:
-        return Progress(self._looked, self._done, self._should_stop)
+        waiting = Waiting("round", None, self._waits, self._waited, self._is_asked_to_stop)
+        return Progress(self._looked, self._done, self._should_stop, waiting)
 
     def _looked(self, target: str) -> None:
         if self._is_asked_to_stop():
             raise Stopped
-        notify.tell(notify.ALIVE, notify.status(f"looking at {target}"))
+        self._tell(f"looking at {target}")
 
     def _done(self, target: str, count: int) -> None:
-        notify.tell(notify.ALIVE, notify.status(f"{target}: a batch of {count} is done"))
+        self._tell(f"{target}: a batch of {count} is done")
+
+    def _tell(self, status: str) -> None:
+        """Progress: the watchdog hears of it. A start that has much to do gets more time by each."""
+        more = () if self._is_ready else (notify.more_time(START),)
+        notify.tell(notify.ALIVE, notify.status(status), *more)
+
+    def _waits(self, target: str, holder: Holder | None) -> None:
+        if holder is None:
+            _log.info("lock.awaited", target=target)
+        else:
+            _log.info("lock.awaited", target=target, kind=holder.what, pid=holder.pid, uid=holder.uid)
+        self._tell(f"waiting for {target}, which somebody else has")
+
+    def _waited(self, target: str, seconds: float, is_had: bool) -> None:
+        if is_had:
+            _log.info("lock.taken", target=target, seconds=round(seconds, 1))
+        else:
+            _log.warning("lock.missed", target=target, seconds=round(seconds, 1))
+        notify.tell(notify.ALIVE)
 
     def _should_stop(self) -> bool:
-        return self._is_asked_to_stop() or (self.is_at_work and self._steady() - self._began > LONGEST)
+        return self._is_asked_to_stop() or (self._is_in_round and self._steady() - self._began > LONGEST)
 
     def _is_asked_to_stop(self) -> bool:
         """Also before this thread has taken the signal, while it verifies or settles."""

@@ -126,6 +126,8 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    HOLD_FOLDER = "hold-folder"
+    NO_KEYWORDS = "no-keywords"
     NO_PARCEL = "no-parcel"
     DISK = "disk"
 
@@ -185,6 +187,31 @@ class LedgerDamaged(RetentionError):
 
 
 @dataclass(eq=False)
+class LedgerOutdated(RetentionError):
+    """The ledger was made by an older version of retentiond; nothing is read from it before its upgrade."""
+
+    version: int
+    current: int
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class UnknownHold(RetentionError):
+    """An id on the command line that no hold in the register bears."""
+
+    id: str
+    exit_code: ClassVar[int] = Exit.USAGE
+
+
+@dataclass(eq=False)
+class NothingFound(RetentionError):
+    """Nothing in the target's folders is what was asked for."""
+
+    target: str
+    exit_code: ClassVar[int] = Exit.FINDINGS
+
+
+@dataclass(eq=False)
 class StrayLost(RetentionError):
     """A reply on its way home stands in neither mailbox: everything stops (disaster 1)."""
 
@@ -219,6 +246,37 @@ class AlreadyRunning(RetentionError):
 
 
 @dataclass(eq=False)
+class ControlRefused(RetentionError):
+    """The running service does not do it: `why` is a fixed code. Who may not ask ends with 77, what a
+    service that only looks will not do with 3, and what may go better the next time with 75."""
+
+    why: str
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        codes = {"stranger": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
+        return codes.get(self.why, Exit.UNREACHED)
+
+
+@dataclass(eq=False)
+class SecondPersonNeeded(RetentionError):
+    """One person may not do it alone. Another agrees by this code, to this number."""
+
+    code: str
+    number: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalRefused(RetentionError):
+    """What needs two persons was not agreed to: unknown, same, nobody, used, number or no-service."""
+
+    what: str
+    number: int = 0
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
 class ArmingRefused(RetentionError):
     """More is due than the number that was given."""
 
@@ -229,8 +287,57 @@ class ArmingRefused(RetentionError):
 
 
 @dataclass(eq=False)
+class PurgeRefused(RetentionError):
+    """More would be destroyed than the number that was given; nothing was."""
+
+    given: int
+    found: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class NotArmed(RetentionError):
+    """What was asked for would destroy something in a target that nobody has let loose yet."""
+
+    target: str
+    count: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalNeeded(RetentionError):
+    """One person alone may not do this. `wish` says what, `digest` and `number` name the plan; `lacking` is
+    what would let a second person agree and is not configured, if anything."""
+
+    wish: str
+    target: str
+    digest: str
+    number: int
+    lacking: str = ""
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class CodeRefused(RetentionError):
+    """The code was not the one that was mailed, came too late, or could not be mailed; nothing was done.
+    `why` is wrong, late or unsent."""
+
+    why: str
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
 class PlanRefused(RetentionError):
     """A saved plan that was altered, is too old, or was made under other rules."""
 
     what: str
     exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class InstallFailed(RetentionError):
+    """A step of the installation could not be taken. `place` is a path or a program of the system, `what`
+    a fixed word or the operating system's own."""
+
+    place: str
+    what: str

@@ -1,9 +1,22 @@
-"""Small files of the state directory: whole or not there at all, and nobody else's to read."""
+"""Small files: whole or not there at all; those of the state directory are nobody else's to read."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Writes a file that everybody may read (0644) so that a reader finds the old one or the new one.
+
+    Made for what is written anew every hour: it is not made durable. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(content)
+    temporary.replace(path)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -25,8 +25,9 @@ _PRIORITY: Final[Mapping[str, int]] = {"debug": 7, "info": 6, "warning": 4, "err
 
 #: Loggers that are known to write what servers say. The first is the root of all.
 _LIBRARIES: Final = (
-    *("", "apscheduler", "asyncio", "exchangelib", "imapclient", "imapclient.imaplib", "imaplib", "msal"),
-    *("py.warnings", "requests", "requests_oauthlib", "spnego", "sqlalchemy", "urllib3"),
+    *("", "apprise", "apscheduler", "asyncio", "exchangelib", "imapclient", "imapclient.imaplib", "imaplib"),
+    *("markdown", "msal", "oauthlib", "prometheus_client", "py.warnings", "requests", "requests_oauthlib"),
+    *("spnego", "sqlalchemy", "tzlocal", "urllib3"),
 )
 
 #: The configured structlog logger the least level that it writes, and whether it writes

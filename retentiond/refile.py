@@ -25,7 +25,7 @@ from retentiond.core.model import (
     Role,
     StrayMark,
 )
-from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
+from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
 from retentiond.mailbox.base import (
     CARRY_BYTES,
     CARRY_MESSAGES,
@@ -46,6 +46,23 @@ class Stray:
 
     item: Item
     is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """Which copies will stay at home. Received before `cutoff`, one stays only where the conversation keeps
+    it, as it kept the stray; received before `longest` (None: none does), not even then."""
+
+    cutoff: datetime
+    longest: datetime | None = None
+
+    def firmly(self, received: datetime, is_held: bool) -> bool:
+        """Whether it stays by itself."""
+        return is_held or received >= self.cutoff
+
+    def at_all(self, received: datetime, is_held: bool) -> bool:
+        """Whether it stays by itself or with its conversation."""
+        return is_held or received >= (self.longest or self.cutoff)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,7 @@ def batches(strays: Iterable[Stray], by: Sameness) -> Iterator[list[Stray]]:
 
 
 def bring_home(
-    source: Mailbox, home: Mailbox, batch: Sequence[Stray], cutoff: datetime, diary: Diary
+    source: Mailbox, home: Mailbox, batch: Sequence[Stray], stays: Stays, diary: Diary
 ) -> Iterator[Outcome]:
     """Brings one batch home and removes the strays; yields an outcome for every one of them.
 
@@ -103,7 +120,7 @@ def bring_home(
     sent = home.place(Role.SENT)
     intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
     try:
-        short = _see_them_stand(source, home, sent, found, by, cutoff)
+        short, why = _see_them_stand(source, home, sent, found, by, stays)
     except Unreachable:
         raise
     except MailboxError as error:
@@ -112,7 +129,7 @@ def bring_home(
             yield from diary.enter(intent, (failed,))
         return
     for intent in intents:
-        yield from _remove(source, intent, found, gone, short, diary)
+        yield from _remove(source, intent, found, gone, short, why, diary)
 
 
 def _fetched(
@@ -164,43 +181,63 @@ def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
 
 
 def _see_them_stand(
-    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
-) -> frozenset[bytes]:
-    """Sees to it that home holds what is needed; gives the digests of which it still does not."""
-    needed = Counter(each.digest for each in found)
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays
+) -> tuple[frozenset[bytes], str]:
+    """Sees to it that home holds what is needed; gives the digests of which it still does not, and why.
+
+    What home refuses of one message does not keep the others: they are counted all the same.
+    """
+    why = "copy-not-seen"
     needed_held = Counter(each.digest for each in found if each.is_held)
-    copies = _staying(home, sent, found, by, cutoff)
-    missing = _missing(found, copies, needed)
+    copies = _staying(home, sent, found, by, stays)
+    missing = _missing(found, copies, stays)
     if missing:
-        _carry(source, home, sent, missing)
-        copies = _staying(home, sent, found, by, cutoff)
+        try:
+            _carry(source, home, sent, missing)
+        except (Refused, Unsupported) as error:
+            why = error.why.value
+        copies = _staying(home, sent, found, by, stays)
     if needed_held:
-        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, cutoff)
-    standing = Counter(copy.digest for copy in copies)
-    held = Counter(copy.digest for copy in copies if copy.is_held)
-    return frozenset(
-        digest for digest in needed if standing[digest] < needed[digest] or held[digest] < needed_held[digest]
-    )
+        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, stays)
+    short = needed_held - Counter(copy.digest for copy in copies if copy.is_held)
+    for each in _short(found, copies, stays):
+        short += each
+    return frozenset(short), why
 
 
-def _staying(
-    home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
-) -> list[Copy]:
+def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays) -> list[Copy]:
     """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
     digests = {each.digest for each in found}
     return [
         copy
         for copy in home.copies(sent, [each.likeness for each in found], by)
-        if copy.digest in digests and not copy.is_marked_deleted and (copy.is_held or copy.received >= cutoff)
+        if copy.digest in digests and not copy.is_marked_deleted and stays.at_all(copy.received, copy.is_held)
     ]
 
 
-def _missing(found: Sequence[_Found], copies: Sequence[Copy], needed: Counter[bytes]) -> list[_Found]:
-    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first."""
-    short = needed - Counter(copy.digest for copy in copies)
+def _short(
+    found: Sequence[_Found], copies: Sequence[Copy], stays: Stays
+) -> tuple[Counter[bytes], Counter[bytes]]:
+    """By digest, how many copies home lacks: of those that stay by themselves as many as there are strays
+    that would, and in all as many as there are strays."""
+    firm_strays = Counter(each.digest for each in found if stays.firmly(each.message.received, each.is_held))
+    firm_copies = Counter(copy.digest for copy in copies if stays.firmly(copy.received, copy.is_held))
+    all_strays = Counter(each.digest for each in found)
+    return firm_strays - firm_copies, all_strays - Counter(copy.digest for copy in copies)
+
+
+def _missing(found: Sequence[_Found], copies: Sequence[Copy], stays: Stays) -> list[_Found]:
+    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first, and
+    those that stay by themselves before those that their conversation keeps."""
+    firm, short = _short(found, copies, stays)
     missing = []
     for each in sorted(found, key=lambda each: not each.is_held):
-        if short[each.digest] > 0:
+        if firm[each.digest] > 0 and stays.firmly(each.message.received, each.is_held):
+            firm[each.digest] -= 1
+            short[each.digest] -= 1
+            missing.append(each)
+    for each in found:
+        if short[each.digest] > 0 and not stays.firmly(each.message.received, each.is_held):
             short[each.digest] -= 1
             missing.append(each)
     return missing
@@ -212,7 +249,12 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
     for each in missing:
         by_place.setdefault(each.place, []).append(each.message.key)
     uncopied = {place for place, keys in by_place.items() if not source.copy(place, keys, home, sent)}
-    messages = [_as_at(home, source, each.message) for each in missing if each.place in uncopied]
+    parcels = {place: source.pack(place, by_place[place]) for place in uncopied if home.takes_parcels}
+    messages = [
+        _as_at(home, source, each.message, parcels.get(each.place, {}).get(each.message.key, ""))
+        for each in missing
+        if each.place in uncopied
+    ]
     load: list[Message] = []
     weight = 0
     for message in messages:
@@ -225,12 +267,13 @@ def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found
         home.add(sent, load)
 
 
-def _as_at(home: Mailbox, source: Mailbox, message: Message) -> Message:
-    """The message as it is stored at home: held by the sign of that server, not of this one (P6)."""
+def _as_at(home: Mailbox, source: Mailbox, message: Message, parcel: str) -> Message:
+    """The message as it is stored at home: held by the sign of that server, not of this one (P6). In a
+    parcel nothing can be changed, so it is of no use then."""
     sign = source.hold_sign.casefold()
     held = {flag for flag in message.flags if flag.casefold() == sign}
     if not held or sign == home.hold_sign.casefold():
-        return message
+        return replace(message, parcel=parcel)
     return replace(message, flags=message.flags - held | {home.hold_sign})
 
 
@@ -241,7 +284,7 @@ def _hold_as_needed(
     copies: list[Copy],
     needed: Counter[bytes],
     by: Sameness,
-    cutoff: datetime,
+    stays: Stays,
 ) -> list[Copy]:
     """A stray that was held after its copy went home: the copy is held too, not doubled (P6)."""
     short = needed - Counter(copy.digest for copy in copies if copy.is_held)
@@ -253,7 +296,7 @@ def _hold_as_needed(
     if not late:
         return copies
     home.hold(sent, late)
-    return _staying(home, sent, found, by, cutoff)
+    return _staying(home, sent, found, by, stays)
 
 
 def _remove(
@@ -262,6 +305,7 @@ def _remove(
     found: Sequence[_Found],
     gone: frozenset[tuple[Place, Key]],
     short: frozenset[bytes],
+    why: str,
     diary: Diary,
 ) -> Iterator[Outcome]:
     """Destroys the strays of one folder whose copies were seen at home."""
@@ -275,7 +319,7 @@ def _remove(
             intent.place,
             Result.FAILED,
             tuple(each.message.key for each in here if each.digest in short),
-            why="copy-not-seen",
+            why=why,
         ),
     ]
     if ready:

@@ -13,27 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 from zoneinfo import ZoneInfo
 
+from retentiond import acknowledgement, retirement
 from retentiond import condition as conditions
 from retentiond import pause as pauses
-from retentiond.audit import Progress, audit, standings_of
-from retentiond.condition import Condition, Counts, Round
+from retentiond.audit import Progress, audit
+from retentiond.condition import Condition, Round
 from retentiond.core.chain import HOUSE, Break
-from retentiond.core.findings import Finding
-from retentiond.core.model import Hold, Result, Review
-from retentiond.core.plan import Plan
-from retentiond.core.promises import (
-    Concern,
-    Worry,
-    no_sweep,
-    of_findings,
-    overdue,
-    remembered,
-    without_unarmed,
-)
+from retentiond.core.model import Result
+from retentiond.core.promises import Concern, Worry, no_sweep, remembered
 from retentiond.crew import Crew, SideBySide
 from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, RetentionError, StrayLost
 from retentiond.logs import get_logger
 from retentiond.recovery import recover
+from retentiond.stocktaking import Look, Seen, seen_by, with_seen
 from retentiond.sweep import house_seal, sweep
 from retentiond.targets import Estate
 
@@ -47,6 +39,8 @@ Opened: TypeAlias = AbstractContextManager[tuple[Estate, "Ledger | None"]]
 
 #: What the round itself can find wrong; each round finds it anew or not at all.
 _OF_A_ROUND = (Worry.CLOCK, Worry.CRASHED, Worry.LEDGER, Worry.STRAY_LOST, Worry.STOPPED)
+#: For how long a round waits for mailboxes in which somebody else is at work, in seconds.
+_LOCK_WAIT = 300.0
 _BETWEEN_ROUNDS = (Worry.PAUSED, Worry.NO_SWEEP)
 
 
@@ -60,8 +54,11 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a round works with. `directory` holds locks, switch and condition; `tell` tells people what
-    they must know, and returns the condition with that noted; `turn` keeps two writers apart."""
+    """What a round works with. `directory` holds locks, switch and condition; `turn` keeps two writers apart.
+
+    `tell` tells people what they must know, and returns the condition with that noted; `show` shows the
+    condition to monitors each time that it was written; `ping` hears of it after each round.
+    """
 
     open: Callable[[], Opened]
     directory: Path
@@ -69,22 +66,13 @@ class Service:
     parallel: int = 4
     is_audit_only: bool = False
     tell: Callable[[Condition, datetime], Condition] = lambda condition, now: condition
+    show: Callable[[Condition, datetime], None] = lambda condition, now: None
+    ping: Callable[[Condition, datetime], None] = lambda condition, now: None
     clock: Callable[[], datetime] = _now
     turn: threading.Lock = field(default_factory=threading.Lock)
 
     def crew(self, estate: Estate) -> Crew:
         return SideBySide({target.name: target.server for target in estate.targets}, self.parallel)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a round that came to its end leaves behind."""
-
-    concerns: tuple[Concern, ...]
-    counts: tuple[Counts, ...]
-    open_intents: int
-    seal: str
-    done: int = 0
 
 
 def begin(service: Service, progress: Progress) -> None:
@@ -141,7 +129,7 @@ def make_round(service: Service, progress: Progress) -> Condition:
     started = service.clock()
     kind = _kind(service, started)
     _log.info("round.started", kind=kind)
-    seen: _Seen | None = None
+    seen: Seen | None = None
     failure: RetentionError | Exception | None = None
     try:
         seen = _look_and_act(service, kind, started, progress)
@@ -160,9 +148,10 @@ def make_round(service: Service, progress: Progress) -> Condition:
     with service.turn:
         after = replace(conditions.read(service.directory), round=done)
         if seen is not None:
-            written = _write(service, _with_seen(after, seen, ended), seen.concerns, ended)
+            written = _write(service, with_seen(after, seen, ended), seen.concerns, ended)
         else:
             written = _write(service, after, (*_lasting(after), _concern_of(failure, ended)), ended)
+    _aside(service.ping, written, ended)
     if failure is not None and is_final(failure):
         raise failure
     return written
@@ -190,67 +179,47 @@ def _kind(service: Service, now: datetime) -> str:
     return "pause" if switch is not None and not switch.is_over(now, service.zone) else "sweep"
 
 
-def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress) -> _Seen:
+def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress) -> Seen:
     with service.open() as (estate, book):
-        crew = service.crew(estate)
+        crew, before = service.crew(estate), conditions.read(service.directory)
         if kind == "sweep" and book is not None:
-            report = sweep(estate, book, service.directory, now, progress=progress, crew=crew)
+            report = sweep(
+                estate,
+                book,
+                service.directory,
+                now,
+                wait_seconds=_LOCK_WAIT,
+                progress=progress,
+                crew=crew,
+            )
             done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
-            seal = str(house_seal(report.seals))
-            return _seen(estate, book, report.second, report.findings, now, seal, done)
-        found = audit(estate, now, book=book, progress=progress, crew=crew)
-        return _seen(estate, book, found.plan, found.findings, now, "")
-
-
-def _seen(
-    estate: Estate,
-    book: Ledger | None,
-    plan: Plan,
-    findings: Sequence[Finding],
-    now: datetime,
-    seal: str,
-    done: int = 0,
-) -> _Seen:
-    periods = {target.name: target.period for target in estate.targets}
-    concerns = without_unarmed([*of_findings(findings, now), *overdue(plan, periods, estate.zone, now)])
-    standings = standings_of(estate, book)
-    counts = tuple(
-        Counts(
-            each.target,
-            each.due + each.astray,
-            each.count(Hold),
-            each.count(Review),
-            standings[each.target].is_armed,
-            now,
-        )
-        for each in plan.targets
-    )
-    return _Seen(tuple(concerns), counts, len(book.open_intents()) if book is not None else 0, seal, done)
-
-
-def _with_seen(condition: Condition, seen: _Seen, now: datetime) -> Condition:
-    """A target that could not be looked at keeps the counts of the last look at it."""
-    looked = {each.target for each in seen.counts}
-    gaps = {each.target for each in seen.concerns} - looked
-    old = tuple(each for each in condition.counts if each.target in gaps)
-    return replace(
-        condition,
-        finished=now,
-        counts=tuple(sorted((*old, *seen.counts), key=lambda each: each.target)),
-        open_intents=seen.open_intents,
-        seal=seen.seal or condition.seal,
-    )
+            if report.seals:
+                retirement.retire_the_empty({each.name for each in estate.targets}, book, before, now)
+            look = Look(report.second, report.findings, house_seal(report.seals), done)
+        else:
+            found = audit(estate, now, book=book, progress=progress, crew=crew)
+            look = Look(found.plan, found.findings)
+        return seen_by(look, estate, book, before, now)
 
 
 def _write(service: Service, condition: Condition, found: Sequence[Concern], now: datetime) -> Condition:
     """Writes the condition, tells what must be told, and writes what was told."""
     concerns = remembered([*found, *_of_the_house(service, condition, now)], condition.concerns)
-    after = condition.succeeded_by(concerns)
+    after = condition.succeeded_by(acknowledgement.applied(service.directory, concerns))
     conditions.write(service.directory, after)
     told = service.tell(after, now)
     if told != after:
         conditions.write(service.directory, told)
+    _aside(service.show, told, now)
     return told
+
+
+def _aside(heard: Callable[[Condition, datetime], None], condition: Condition, now: datetime) -> None:
+    """What is only watched by others never ends a round, whatever becomes of it."""
+    try:
+        heard(condition, now)
+    except Exception as error:
+        _log.error("crash.caught", error=error)
 
 
 def _of_the_house(service: Service, condition: Condition, now: datetime) -> list[Concern]:

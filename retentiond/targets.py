@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
+from ipaddress import ip_address
 
 from retentiond.config import (
     Account,
@@ -23,11 +24,12 @@ from retentiond.config import (
     read_secret,
     read_secret_bytes,
 )
-from retentiond.core.model import Helpline, Kind, Limits, Role
+from retentiond.core.model import Helpline, Kind, Limits, Reason, Role
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
+from retentiond.machine_clock import is_synchronised
 from retentiond.mailbox.base import Mailbox, Marker, Question, Scope, Secret
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
@@ -44,8 +46,10 @@ class Target:
     """A helpline, an advisor or a folder of letters. `open` makes its mailbox (not yet connected); each call
     a new one.
 
-    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is an
-    advisor's own. `server_keeps` is what the operator declared of the server, `server` its name.
+    `period` is the helpline's; for an advisor the shortest of all helplines. `address` is the mailbox's
+    own, where it has one. `before` is an instant on which persons agreed for once: what was received
+    earlier is to go, whatever the period. `server_keeps` is what the operator declared of the server,
+    `server` its name, `server_kind` the kind of its account.
     """
 
     name: str
@@ -57,18 +61,37 @@ class Target:
     open: Callable[[], Mailbox]
     server_keeps: Period | None = None
     server: str = ""
+    server_kind: str = ""
+    before: datetime | None = None
+    #: For how long a conversation may keep an item; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything that a sweep is about."""
+    """Everything that a sweep is about. `is_synchronised` is what this machine's kernel says of its clock.
+    `correspondents` are one person's addresses, where their mail is to be erased and nothing else is to be
+    done."""
 
     targets: tuple[Target, ...]
     zone: tzinfo
     limits: Limits
     marker: Marker
     by_thread: bool = False
+    by_conversation: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
+    is_synchronised: Callable[[], bool | None] = lambda: None
+    correspondents: tuple[str, ...] = field(default=(), repr=False)
+
+    def purging(self, name: str, before: datetime) -> Estate:
+        """This estate, one of whose targets is to lose what was received before an instant."""
+        target = replace(self.target(name), before=before)
+        return replace(self, targets=tuple(target if each.name == name else each for each in self.targets))
+
+    def erasing(self, correspondents: tuple[str, ...]) -> Estate:
+        """This estate, for the erasure of one person's mail: letters bear no addresses and are left out."""
+        mail = tuple(each for each in self.targets if each.kind is not Kind.LETTERS)
+        return replace(self, targets=mail, correspondents=correspondents)
 
     def target(self, name: str) -> Target:
         """The target of this name. Raises UnknownTarget."""
@@ -83,7 +106,21 @@ class Estate:
 
     def terms(self, target: Target, now: datetime) -> Terms:
         """What is due and what is believed at `now`."""
-        return Terms(target.period.cutoff(now, self.zone), EARLIEST, now + AHEAD, self.zone)
+        return self._terms_on(now.astimezone(self.zone).date(), target, now)
+
+    def _terms_on(self, day: date, target: Target, now: datetime) -> Terms:
+        """What is due on a day; believed is what is believed at `now`."""
+        due = start_of(target.period.cutoff_day(day), self.zone)
+        cutoff = due if target.before is None else target.before
+        why = Reason.ON_DEMAND if cutoff > due else Reason.DUE
+        longest = None
+        if target.longest is not None:
+            longest = min(cutoff, start_of(target.longest.cutoff_day(day), self.zone))
+        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, why, longest)
+
+    def _day_ahead(self, now: datetime) -> date:
+        """The day up to which the forecast counts."""
+        return now.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
 
     def house(self, now: datetime) -> House:
         """What the core must know, at `now`."""
@@ -92,27 +129,33 @@ class Estate:
             target.name: frozenset(self.marker.address(identity) for identity in target.identities)
             for target in helplines
         }
-        advisors = frozenset(self.marker.address(target.address) for target in self.of(Kind.ADVISOR))
+        own = frozenset(self.marker.address(target.address) for target in self.targets if target.address)
         return House(
             {target.name: self.terms(target, now) for target in (*helplines, *self.of(Kind.LETTERS))},
             tuple(Helpline(name, identities) for name, identities in marks.items()),
-            advisors.union(*marks.values()),
+            own.union(*marks.values()),
             self.by_thread,
+            by_conversation=self.by_conversation and not self.correspondents,
+            ahead={target.name: self._terms_on(self._day_ahead(now), target, now) for target in helplines},
+            mailboxes=frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
+            correspondents=frozenset(self.marker.address(each) for each in self.correspondents),
         )
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
         """What a look at this target asks. With `as_of`, it is judged as on that day, by date alone."""
         moment = as_of or now
         terms = self.terms(target, moment)
-        day = moment.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
         return Question(
             now=now,
             cutoff=terms.cutoff,
             earliest=terms.earliest,
             latest=max(terms.latest, now + AHEAD),
-            ahead=start_of(target.period.cutoff_day(day), self.zone),
+            ahead=start_of(target.period.cutoff_day(self._day_ahead(moment)), self.zone),
             may_use_server_clock=as_of is None,
+            wants_marks=target.longest is not None and not self.correspondents,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
+            longest=None if self.correspondents else terms.longest,
+            correspondents=self.correspondents,
         )
 
 
@@ -128,8 +171,22 @@ def estate_of(config: Config, marker: Marker) -> Estate:
         config.limits,
         marker,
         config.policy.by_thread,
+        config.policy.longest is not None,
         config.ledger.marks_kept,
+        # A server on this very machine dates its mail by the same clock: right or wrong, they agree.
+        _unknown if all(map(_is_here, config.accounts.values())) else is_synchronised,
     )
+
+
+def _is_here(account: Account) -> bool:
+    try:
+        return ip_address(account.host).is_loopback
+    except ValueError:
+        return account.host == "localhost"
+
+
+def _unknown() -> None:
+    return None
 
 
 def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Target:
@@ -158,10 +215,12 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         settings.period,
         rules,
         settings.identities,
-        "",
+        settings.mailbox,
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
+        longest=config.policy.longest,
     )
 
 
@@ -202,6 +261,8 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         doors.opener(account, scope, settings.mailbox),
         account.server_keeps,
         account.host,
+        account.kind,
+        longest=config.policy.longest,
     )
 
 

@@ -203,7 +203,8 @@ LIBRARIES = (
         "requests",
     ),
     *("requests_oauthlib", "msal", "sqlalchemy.engine.Engine", "apscheduler.executors.default", "asyncio"),
-    *("requests", "spnego", "another.library"),
+    *("spnego", "apprise.plugins.custom_json", "prometheus_client", "tzlocal", "markdown", "oauthlib"),
+    *("http.server", "another.library"),
 )
 
 
@@ -233,7 +234,7 @@ def test_a_known_library_stays_silent_where_somebody_turns_logging_on_again(
     handler = logging.StreamHandler(sys.stderr)
     logging.getLogger().addHandler(handler)
     try:
-        for name in ("imapclient", "exchangelib.loud", "urllib3.loud", "sqlalchemy.loud"):
+        for name in ("imapclient", "exchangelib.loud", "urllib3.loud", "sqlalchemy.loud", "apprise.loud"):
             if name.endswith("loud"):
                 logging.getLogger(name).setLevel(logging.DEBUG)
             logging.getLogger(name).critical(CRY)

@@ -77,7 +77,7 @@ def parse(command: click.Command, words: list[str], parent: click.Context | None
     if not isinstance(command, click.Group):
         command.make_context(command.name, list(words), parent=parent)
         return
-    context = click.Context(command, info_name=command.name, parent=parent)
+    context = click.Context(command, info_name=command.name, parent=parent, **command.context_settings)
     _, rest, _ = command.make_parser(context).parse_args(list(words))
     assert rest, "a group of commands needs one of them"
     _, found, rest = command.resolve_command(context, rest)
@@ -145,7 +145,7 @@ def test_every_configuration_in_the_pages_loads(
 ) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     text = block.replace("/etc/retentiond", str(tmp_path))
-    for place in re.findall(r'(?:file|ca_file) = "([^"]+)"', text):
+    for place in re.findall(r'\b(?:file|ca_file) = "([^"]+)"', text):
         Path(place).touch(mode=0o400)
     path = tmp_path / "retentiond.toml"
     text += "" if "[account." in text else ACCOUNT

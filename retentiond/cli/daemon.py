@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from retentiond.cli.session import Session, session
+from retentiond.cli.caller import heard_by_callers
+from retentiond.cli.session import Session, log_to, session
+from retentiond.config import Config
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger
+    from retentiond.metrics import Monitor
     from retentiond.rounds import Service
 
 
@@ -30,18 +33,23 @@ def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
     Stays in the foreground. SIGTERM ends it after the batch in hand. A changed configuration needs a
     restart: SIGHUP is refused. What it does and found: retentiond status.
     """
+    from retentiond.cli.served import control_of
     from retentiond.daemon import Daemon
 
     current = session(ctx)
-    daemon = Daemon(_service(current, is_audit_only=audit_only), current.config.schedule)
-    code = daemon.once() if once else daemon.run()
+    log_to(ctx, current, sys.stderr)
+    control = None if once else control_of(current.config, looks_only=audit_only)
+    service = _service(current, is_audit_only=audit_only)
+    beside = partial(_beside, current.config)
+    daemon = Daemon(service, current.config.schedule, control=control, beside=beside)
+    with heard_by_callers():
+        code = daemon.once() if once else daemon.run()
     if daemon.is_at_work:
         _leave(code)
     return code
 
 
 def _service(current: Session, *, is_audit_only: bool) -> Service:
-    from retentiond import alert
     from retentiond.rounds import Service
 
     @contextmanager
@@ -57,7 +65,40 @@ def _service(current: Session, *, is_audit_only: bool) -> Service:
     service = Service(
         opened, config.ledger.directory, config.policy.zone, config.schedule.parallel, is_audit_only
     )
-    return service if config.alert is None else replace(service, tell=partial(alert.tell, config.alert))
+    return _heard(service, config)
+
+
+def _heard(service: Service, config: Config) -> Service:
+    """With everybody who is to hear of it, as far as the configuration names them."""
+    if config.alert is not None:
+        from retentiond import alert
+
+        service = replace(service, tell=partial(alert.tell, config.alert))
+    if config.heartbeat is not None:
+        from retentiond import heartbeat
+
+        service = replace(service, ping=partial(heartbeat.ping, config.heartbeat))
+    if config.metrics is not None:
+        service = replace(service, show=_monitor(config).write)
+    return service
+
+
+def _monitor(config: Config) -> Monitor:
+    from retentiond.condition import read
+    from retentiond.daemon import next_round
+    from retentiond.metrics import Monitor
+
+    textfile = config.metrics.textfile if config.metrics is not None else None
+    return Monitor(partial(next_round, config.schedule), textfile, partial(read, config.ledger.directory))
+
+
+def _beside(config: Config) -> AbstractContextManager[object]:
+    """The endpoint for metrics, where one is asked for."""
+    if config.metrics is None or config.metrics.listen is None:
+        return nullcontext()
+    from retentiond.endpoint import answering
+
+    return answering(config.metrics.listen, _monitor(config).answer)
 
 
 def _leave(code: int) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from retentiond import acknowledgement
 from retentiond import condition as conditions
 from retentiond import pause as pauses
-from retentiond.cli.session import Session, now, say, session
-from retentiond.condition import Condition
+from retentiond.alert import CODES
+from retentiond.cli.session import Session, now, say, session, who
+from retentiond.condition import Condition, HoldCounts
 from retentiond.config import Config
+from retentiond.core.holds import Ground
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
 from retentiond.errors import Exit
 from retentiond.report.concerns import concern_sentence
+from retentiond.report.holds import grounds_sentence
 from retentiond.report.words import items
 
 _KINDS = {
@@ -44,14 +48,21 @@ class Status:
 
 @click.command(epilog="Example: retentiond status --json")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
+@click.option("--acknowledge", is_flag=True, help="Say that you have seen the findings that it tells.")
 @click.pass_context
-def command(ctx: click.Context, as_document: bool) -> int:
+def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
     """How the promise stands: last and next round, what is due, held, overdue or in the way.
 
-    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding.
+    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding. A finding
+    that was acknowledged is told daily as before, but for two weeks not to the second recipient.
     """
     current = session(ctx)
     found = status_of(current.config, now())
+    if acknowledge:
+        directory = current.config.ledger.directory
+        acknowledgement.write(directory, found.concerns, found.moment, who())
+        seen = acknowledgement.applied(directory, found.concerns)
+        found = replace(found, concerns=seen)
     if as_document:
         click.echo(json.dumps(_document(found), indent=2))
     else:
@@ -68,7 +79,8 @@ def status_of(config: Config, moment: datetime) -> Status:
     kept = [each for each in written.concerns if each.cause not in (Worry.PAUSED, Worry.NO_SWEEP)]
     switch = pauses.concern(directory, moment, config.policy.zone)
     silent = no_sweep(written.finished, moment)
-    concerns = remembered([*kept, *(each for each in (switch, silent) if each is not None)], written.concerns)
+    found = [*kept, *(each for each in (switch, silent) if each is not None)]
+    concerns = acknowledgement.applied(directory, remembered(found, written.concerns))
     running = is_running(directory)
     next_at = next_round(config.schedule, moment) if running else None
     return Status(written, concerns, running, next_at, moment)
@@ -93,10 +105,21 @@ def _show(current: Session, found: Status) -> None:
         armed = "" if each.is_armed else ", not armed"
         said = f"due {each.due:,}, held {each.held:,}, for review {each.review:,}{armed}"
         say(current, f"  {each.target}: {said} (looked at {local(each.looked)})")
+    for sentence in _holds(condition.holds):
+        say(current, sentence)
     say(current, f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'no seal yet'}")
     for concern in found.concerns:
-        click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}", err=True)
+        seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
+        click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)
     say(current, "No findings." if found.exit_code == Exit.DONE else "Lines that begin with ! need somebody.")
+
+
+def _holds(holds: HoldCounts | None) -> list[str]:
+    if holds is None or not holds.by_ground:
+        return []
+    counts = grounds_sentence({Ground(ground): count for ground, count in holds.by_ground})
+    late = f" Past their review: {', '.join(holds.past_review)}." if holds.past_review else ""
+    return [f"Holds: {counts}.{late}"]
 
 
 def _document(found: Status) -> dict[str, Any]:
@@ -120,6 +143,12 @@ def _document(found: Status) -> dict[str, Any]:
         "overdue": sum(each.count for each in overdue),
         "held": sum(each.held for each in condition.counts),
         "blocked": sorted({each.target for each in found.concerns}),
+        "holds": None
+        if condition.holds is None
+        else {
+            "by_ground": dict(condition.holds.by_ground),
+            "past_review": list(condition.holds.past_review),
+        },
         "open_intents": condition.open_intents,
         "seal": condition.seal,
         "targets": [
@@ -139,7 +168,9 @@ def _document(found: Status) -> dict[str, Any]:
                 "cause": each.cause,
                 "folder": each.folder,
                 "count": each.count,
+                "code": CODES[each.cause],
                 "since": _text(each.since),
+                "acknowledged": _text(each.seen),
                 "is_grave": each.is_grave(found.moment),
                 "sentence": concern_sentence(each, found.moment),
             }

@@ -11,21 +11,25 @@ from zoneinfo import ZoneInfo
 
 from retentiond.config import tables
 from retentiond.config.settings import (
+    PLACE,
     Access,
     Account,
     AdvisorSettings,
     AlertSettings,
     Auth,
     Config,
+    ControlSettings,
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
+    HeartbeatSettings,
     HelplineSettings,
     ImapAccount,
     LedgerSettings,
     LettersSettings,
     Login,
     LogSettings,
+    MetricsSettings,
     Policy,
     Proof,
     Schedule,
@@ -37,6 +41,8 @@ from retentiond.core.model import Limits, Role
 from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"
+#: Where Debian's node exporter looks for files.
+TEXTFILE: Final = "/var/lib/prometheus/node-exporter/retentiond.prom"
 _PORTS: Final = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143}
 _RELAY_PORTS: Final = {Tls.IMPLICIT: 465, Tls.STARTTLS: 587}
 
@@ -49,21 +55,33 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         zone=ZoneInfo(table.policy.zone),
         approvers=table.policy.approvers,
         by_thread=table.policy.by_thread,
+        longest=Period.parse(table.policy.longest) if table.policy.clock == "conversation" else None,
+        manager=table.policy.manager,
     )
     return Config(
         path=path,
         policy=policy,
         ledger=_ledger(table.ledger),
         limits=Limits(table.limits.unforeseen, table.limits.strays, table.limits.forecast_days),
+        control=_control(table.control),
         log=LogSettings(table.log.level, table.log.format),
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
         advisors=tuple(_advisor(entry, accounts[entry.account]) for entry in table.advisor),
         schedule=_schedule(table, policy),
         alert=None if table.alert is None else _alert(table.alert),
+        heartbeat=None if table.heartbeat is None else _heartbeat(table.heartbeat),
+        metrics=None if table.metrics is None else _metrics(table.metrics),
         letters=tuple(map(_letters, table.letters)),
         elsewhere=tuple(Elsewhere(entry.what, Period.parse(entry.kept)) for entry in table.elsewhere),
     )
+
+
+def _control(table: tables.ControlTable) -> ControlSettings:
+    if table.socket is not None:
+        return ControlSettings(Path(table.socket), Path(table.socket), table.group)
+    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return ControlSettings(Path(given) / PLACE.name if given else None, PLACE, table.group)
 
 
 def _alert(table: tables.AlertTable) -> AlertSettings:
@@ -80,7 +98,17 @@ def _alert(table: tables.AlertTable) -> AlertSettings:
         second=tuple(table.second),
         call=table.call,
         timeout=table.timeout,
+        channels=tuple(_reference("alert", channel) for channel in table.channels),
     )
+
+
+def _heartbeat(table: tables.HeartbeatTable) -> HeartbeatSettings:
+    return HeartbeatSettings(table.url, Path(table.ca_file) if table.ca_file else None, table.timeout)
+
+
+def _metrics(table: tables.MetricsTable) -> MetricsSettings:
+    textfile = table.textfile or (TEXTFILE if table.listen is None else None)
+    return MetricsSettings(Path(textfile) if textfile else None, table.listen)
 
 
 def _schedule(table: tables.ConfigTable, policy: Policy) -> Schedule:

@@ -16,7 +16,13 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "policy": tables.PolicyTable,
     "ledger": tables.LedgerTable,
     "limits": tables.LimitsTable,
+    "schedule": tables.ScheduleTable,
+    "control": tables.ControlTable,
     "log": tables.LogTable,
+    "alert": tables.AlertTable,
+    "channels": tables.SecretTable,
+    "heartbeat": tables.HeartbeatTable,
+    "metrics": tables.MetricsTable,
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
@@ -116,6 +122,9 @@ def _not_a_table(location: Location, value: Any) -> Trouble | None:
             if isinstance(value, str):
                 return Trouble(location, *_SECRET_ITSELF)
             return Trouble(location, "a reference to a secret is wanted here", _EXAMPLES["secret"])
+        case (*_, "channels") | (*_, "channels", int()):
+            what = _SECRET_ITSELF[0] if isinstance(value, str) else "the place of an address is wanted here"
+            return Trouble(location, what, 'say where each is kept: channels = [{ credential = "chat" }]')
         case ("helpline" | "advisor" | "letters" as name, *_) if len(location) <= 2:
             return Trouble(
                 location, f"every {name} is a table of its own", f"write [[{name}]], in two brackets"

@@ -183,12 +183,19 @@ def _alert_openness(alert: AlertSettings, name: str, lines: dict[Location, int])
     found: list[Fault | None] = []
     if alert.secret is not None:
         found.append(openness(alert.secret, name, line_of(lines, ("alert", "secret")), "alert.secret"))
-    if alert.ca_file and (whom := too_open(alert.ca_file, WRITE)):
-        what, line = f"the certificate's file can be changed by {whom}", line_of(lines, ("alert", "ca_file"))
-        found.append(
-            Fault(name, line, "alert.ca_file", what, f"chmod go-w {shlex.quote(str(alert.ca_file))}")
-        )
-    return found
+    for at, channel in enumerate(alert.channels):
+        found.append(openness(channel, name, line_of(lines, ("alert", "channels", at)), "alert.channels"))
+    return [*found, _certificate(alert.ca_file, name, lines, ("alert", "ca_file"))]
+
+
+def _certificate(
+    path: Path | None, name: str, lines: dict[Location, int], location: Location
+) -> Fault | None:
+    """What is wrong with the place of an authority's certificate: others could exchange it."""
+    if path is None or not (whom := too_open(path, WRITE)):
+        return None
+    what, line = f"the certificate's file can be changed by {whom}", line_of(lines, location)
+    return Fault(name, line, _dotted(location), what, f"chmod go-w {shlex.quote(str(path))}")
 
 
 def _check_files(config: Config, lines: dict[Location, int]) -> None:
@@ -197,14 +204,13 @@ def _check_files(config: Config, lines: dict[Location, int]) -> None:
     found = [openness(config.ledger.key, name, line_of(lines, ("ledger", "key")), "ledger.key")]
     if config.alert is not None:
         found += _alert_openness(config.alert, name, lines)
+    if config.heartbeat is not None:
+        found.append(_certificate(config.heartbeat.ca_file, name, lines, ("heartbeat", "ca_file")))
     for account in config.accounts.values():
         at: Location = ("account", account.name)
         key = _dotted((*at, "secret"))
         if account.secret is not None:
             found.append(openness(account.secret, name, line_of(lines, (*at, "secret")), key))
-        if account.ca_file and (whom := too_open(account.ca_file, WRITE)):
-            what, line = f"the certificate's file can be changed by {whom}", line_of(lines, (*at, "ca_file"))
-            way_on = f"chmod go-w {shlex.quote(str(account.ca_file))}"
-            found.append(Fault(name, line, _dotted((*at, "ca_file")), what, way_on))
+        found.append(_certificate(account.ca_file, name, lines, (*at, "ca_file")))
     if open_ones := tuple(fault for fault in found if fault):
         raise PermissionsTooOpen(open_ones)

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -263,12 +263,15 @@ TargetSettings: TypeAlias = HelplineSettings | AdvisorSettings | LettersSettings
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What was promised (P1) and how it is read."""
+    """What was promised (P1) and how it is read. `manager` is the address to which codes are mailed."""
 
     period: Period
     zone: ZoneInfo
     approvers: int
     by_thread: bool
+    manager: str | None = None
+    #: For how long a conversation may keep one of its members; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +300,8 @@ class Schedule:
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
     """Whom to tell by mail, through which relay. `timeout` is in seconds; `call` is whom the second
-    recipients are asked to call."""
+    recipients are asked to call. `channels` are where the same goes besides the mail: each the place of
+    an address that apprise understands, for a token may be in it."""
 
     host: str
     port: int
@@ -310,6 +314,24 @@ class AlertSettings:
     second: tuple[str, ...]
     call: str
     timeout: int
+    channels: tuple[SecretReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """Which address hears that a round was in order. `timeout` is in seconds."""
+
+    url: str
+    ca_file: Path | None
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where metrics are written, and where they are answered: a loopback address with a port, or a path."""
+
+    textfile: Path | None
+    listen: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +341,23 @@ class Elsewhere:
 
     what: str
     kept: Period
+
+
+#: Where systemd puts the service's folder, and the service its socket.
+PLACE: Final = Path("/run/retentiond/control.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """Where the running daemon can be asked, by root, its own user and the members of `group`.
+
+    `served_at` is where this process would listen (None: nowhere), `asked_at` where a command looks for
+    the daemon. They differ where systemd names the folder for the service alone.
+    """
+
+    served_at: Path | None
+    asked_at: Path
+    group: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +376,7 @@ class Config:
     policy: Policy
     ledger: LedgerSettings
     limits: Limits
+    control: ControlSettings
     log: LogSettings
     accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]
@@ -345,6 +385,8 @@ class Config:
     elsewhere: tuple[Elsewhere, ...] = ()
     letters: tuple[LettersSettings, ...] = ()
     alert: AlertSettings | None = None
+    heartbeat: HeartbeatSettings | None = None
+    metrics: MetricsSettings | None = None
 
     def targets(self) -> Iterator[TargetSettings]:
         """Every helpline, then every advisor, then the letters, in the order of the file."""

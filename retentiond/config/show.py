@@ -16,8 +16,10 @@ from retentiond.config.settings import (
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
+    HeartbeatSettings,
     HelplineSettings,
     LettersSettings,
+    MetricsSettings,
     SecretReference,
 )
 from retentiond.core.model import Role
@@ -40,7 +42,10 @@ def shown(config: Config) -> str:
             "[policy]",
             period=config.policy.period,
             zone=config.policy.zone.key,
+            clock="message" if config.policy.longest is None else "conversation",
+            longest=config.policy.longest,
             approvers=config.policy.approvers,
+            manager=config.policy.manager,
             by_thread=config.policy.by_thread,
         ),
         _table(
@@ -62,8 +67,11 @@ def shown(config: Config) -> str:
             zone=config.schedule.zone.key,
             jitter=f"{config.schedule.jitter} seconds",
         ),
+        _table("[control]", socket=config.control.served_at, group=config.control.group),
         _table("[log]", level=config.log.level, format=config.log.format),
         *map(_alert, [config.alert] if config.alert else []),
+        *map(_heartbeat, [config.heartbeat] if config.heartbeat else []),
+        *map(_metrics, [config.metrics] if config.metrics else []),
         *map(_account, config.accounts.values()),
         *map(_helpline, config.helplines),
         *map(_advisor, config.advisors),
@@ -86,8 +94,22 @@ def _alert(alert: AlertSettings) -> str:
         to=alert.to,
         second=alert.second,
         call=alert.call,
+        channels=alert.channels,
         timeout=f"{alert.timeout} seconds",
     )
+
+
+def _heartbeat(heartbeat: HeartbeatSettings) -> str:
+    return _table(
+        "[heartbeat]",
+        url=heartbeat.url,
+        ca_file=heartbeat.ca_file,
+        timeout=f"{heartbeat.timeout} seconds",
+    )
+
+
+def _metrics(metrics: MetricsSettings) -> str:
+    return _table("[metrics]", textfile=metrics.textfile, listen=metrics.listen)
 
 
 def _account(account: Account) -> str:

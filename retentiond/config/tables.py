@@ -131,13 +131,27 @@ class PolicyTable(Table):
         description="For how long mail is kept: days, weeks, months or years; 1 month to 10 years.",
     )
     zone: Annotated[str, AfterValidator(_accepted(words.zone))] = Field(
-        default="Europe/London", description="The time zone in which days begin and end (IANA)."
+        default="Europe/London",
+        validate_default=True,
+        description="The time zone in which days begin and end (IANA).",
+    )
+    clock: Literal["message", "conversation"] = Field(
+        default="message",
+        description="Mail falls due by its own date, or with the latest of its conversation.",
+    )
+    longest: PeriodText = Field(
+        default="12 months",
+        description='With clock = "conversation": no mail is kept longer than this after its own receipt.',
     )
     approvers: int = Field(
         default=2,
         ge=1,
         le=2,
         description="1 lets one person arm a period under 6 months for mail, or under 2 for letters.",
+    )
+    manager: Address | None = Field(
+        default=None,
+        description="The Helplines' Manager's address: an erasure is confirmed by a code mailed there.",
     )
     by_thread: bool = Field(
         default=False, description="Recognise replies by their conversation too, not by their sender alone."
@@ -189,6 +203,17 @@ class ScheduleTable(Table):
     )
 
 
+class ControlTable(Table):
+    """The socket at which people ask the running daemon."""
+
+    socket: Annotated[str, AfterValidator(_accepted(words.socket))] | None = Field(
+        default=None, description="Where it lies; control.sock in $RUNTIME_DIRECTORY by default."
+    )
+    group: Annotated[str, AfterValidator(_accepted(words.group))] = Field(
+        default="retentiond-admin", description="The Unix group whose members may ask, beside root."
+    )
+
+
 class LogTable(Table):
     """What is logged, and how."""
 
@@ -221,7 +246,34 @@ class AlertTable(Table):
     call: Text = Field(
         default="the IT department", description="Whom the second recipients are asked to call."
     )
+    channels: list[SecretTable] = Field(
+        default=[],
+        description="Where the same goes besides: each the place of an Apprise address (extra apprise).",
+    )
     timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
+
+
+class HeartbeatTable(Table):
+    """A sign of life after each round that was in order, for a service that misses it."""
+
+    url: Annotated[str, AfterValidator(_accepted(words.heartbeat))] = Field(
+        description="The address to ask for; https only."
+    )
+    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+        default=None, description="The certificate of a private authority (PEM)."
+    )
+    timeout: Seconds = Field(default=10, description="For how long the answer is waited for.")
+
+
+class MetricsTable(Table):
+    """Numbers for Prometheus, without a name or a day of anybody."""
+
+    textfile: Annotated[str, AfterValidator(_accepted(words.textfile))] | None = Field(
+        default=None, description="A file for the node exporter; ends in .prom. The default without `listen`."
+    )
+    listen: Annotated[str, AfterValidator(_accepted(words.listen))] | None = Field(
+        default=None, description='Where it is answered: "127.0.0.1:9753", or the path of a socket.'
+    )
 
 
 class ImapTable(Table):
@@ -435,8 +487,11 @@ class ConfigTable(Table):
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="The book of what was destroyed.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
     schedule: ScheduleTable = Field(default_factory=ScheduleTable, description="When the daemon sweeps.")
+    control: ControlTable = Field(default_factory=ControlTable, description="Who may ask the daemon.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
     alert: AlertTable | None = Field(default=None, description="Whom to tell by mail, through which relay.")
+    heartbeat: HeartbeatTable | None = Field(default=None, description="A sign of life after each round.")
+    metrics: MetricsTable | None = Field(default=None, description="Numbers for Prometheus.")
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
         description="Servers, by name.",

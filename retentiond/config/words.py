@@ -32,6 +32,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
 _SECONDS = re.compile(r"(\d{1,4}) (second|minute)s?")
 _SHOWABLE = re.compile(r"[-+]?[0-9.,]{1,12} ?[A-Za-z]{0,12}")
 _LONGEST_WAIT: Final = 600
+#: The bytes of a Unix socket's path, the zero at its end left out.
+_LONGEST_SOCKET: Final = 107
 #: The hosts of Exchange Online, and what lies below them.
 _ONLINE: Final = (
     "office365.com",
@@ -187,6 +189,47 @@ def _https(value: str, example: str) -> str:
     return name.lower().removesuffix(".")
 
 
+def heartbeat(value: str) -> str:
+    """Where a sign of life goes: https, a host, whatever comes after it, and nobody's name."""
+    example = 'such as url = "https://health.charity.example/ping/0123"'
+    try:
+        parts = urlsplit(plain(value))
+        is_whole = parts.port is None or 0 < parts.port < 65536
+    except ValueError:
+        raise NotAccepted("this is not an address", example) from None
+    if parts.scheme != "https":
+        raise NotAccepted("only https is spoken", example)
+    if not is_whole or parts.fragment or "@" in parts.netloc or not value.isascii() or " " in value:
+        raise NotAccepted("this is not a whole address without a name in it", example)
+    host(parts.hostname or "")
+    return value
+
+
+def textfile(value: str) -> str:
+    """A path from the root that the node exporter reads."""
+    if not absolute(value).endswith(".prom"):
+        raise NotAccepted("the node exporter reads files whose names end in .prom", "call it retentiond.prom")
+    return value
+
+
+def listen(value: str) -> str:
+    """Where metrics are answered: a loopback address with a port, or the path of a Unix socket."""
+    if value.startswith("/"):
+        return absolute(value)
+    name, _, port = plain(value).rpartition(":")
+    try:
+        is_here = ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise NotAccepted(
+            "metrics are answered on this machine only", 'such as listen = "127.0.0.1:9753", or a path'
+        )
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise NotAccepted("the port is missing", 'such as listen = "127.0.0.1:9753"')
+    return value
+
+
 def absolute(value: str) -> str:
     """A path from the root."""
     if not value.startswith("/"):
@@ -234,6 +277,8 @@ def prefix(value: str) -> str:
 
 def zone(value: str) -> str:
     """An IANA time zone."""
+    if not _zones():
+        raise NotAccepted("no time zone is known here, so no day can be told", "pip install tzdata")
     if value not in _zones():
         near = get_close_matches(value.lower(), map(str.lower, _zones()), 1)
         name = next((name for name in _zones() if near and name.lower() == near[0]), "Europe/London")
@@ -246,7 +291,10 @@ def zone(value: str) -> str:
 def _zones() -> dict[str, None]:
     """The names of the tzdata package. A machine's own files also hold `localtime`, which would make
     the promise depend on the machine, and `right/…`, which is half a minute off."""
-    return dict.fromkeys(files("tzdata").joinpath("zones").read_text("ascii").split())
+    try:
+        return dict.fromkeys(files("tzdata").joinpath("zones").read_text("ascii").split())
+    except (ImportError, OSError):
+        return {}
 
 
 def period(value: object) -> str:
@@ -273,6 +321,21 @@ def _parsed(value: object) -> Period:
         shown = str(value) if isinstance(value, str | int | float) else ""
         said = f"{shown} is not a period" if _SHOWABLE.fullmatch(shown) else "this is not a period"
         raise NotAccepted(said, 'a number above zero and days, weeks, months or years: "6 months"') from None
+
+
+def socket(value: str) -> str:
+    """Where a Unix socket lies: from the root, and short enough for the kernel (unix(7))."""
+    plain = absolute(value)
+    if len(plain.encode("utf-8", "replace")) > _LONGEST_SOCKET:
+        raise NotAccepted("this path is too long for a socket", f"at most {_LONGEST_SOCKET} bytes")
+    return plain
+
+
+def group(value: str) -> str:
+    """The name of a Unix group."""
+    if not value or len(value) > 64 or not value.isprintable() or set(value) & set(" :/,"):
+        raise NotAccepted("this is not the name of a group", "one group's name")
+    return value
 
 
 def seconds(value: object) -> int:

@@ -2,7 +2,8 @@
 
 A server that answers exactly is believed over everything else. Only where no server does, the newest
 mail and the gap since the ledger's last entry are asked, and both must speak against the clock: a
-quiet helpline is not a wrong clock.
+quiet helpline is not a wrong clock. A clock of which the kernel itself says that nobody keeps it right
+is then not believed at all.
 """
 
 from __future__ import annotations
@@ -31,15 +32,20 @@ class ClockReading:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Against what the clock was found wrong (`ledger`, `mail` or a target's alias), by how much."""
+    """Against what the clock was found wrong (`ledger`, `mail`, `kernel`, a target's alias), by how much."""
 
     against: str
     seconds: int | None = None
 
 
-def doubt(now: datetime, readings: Mapping[str, ClockReading], last_entry: datetime | None) -> Doubt | None:
+def doubt(
+    now: datetime,
+    readings: Mapping[str, ClockReading],
+    last_entry: datetime | None,
+    is_synchronised: bool | None = None,
+) -> Doubt | None:
     """The reason not to believe `now`, or None. `readings` are by target; `last_entry` is the newest
-    minute in the ledger."""
+    minute in the ledger; `is_synchronised` is the kernel's word, None where it has none."""
     if last_entry is not None and now < last_entry - BACKWARDS:
         return Doubt("ledger", int((last_entry - now).total_seconds()))
     for target, reading in sorted(readings.items()):
@@ -47,6 +53,8 @@ def doubt(now: datetime, readings: Mapping[str, ClockReading], last_entry: datet
             return Doubt(target)
     if any(reading.agrees for reading in readings.values()):
         return None
+    if is_synchronised is False and readings:
+        return Doubt("kernel")
     dates = [reading.newest for reading in readings.values() if reading.newest is not None]
     if not dates:
         return None

@@ -1,7 +1,8 @@
 """Plan and limits become Approved, or every limit that was broken. There is no way round it.
 
 Nothing falls due by surprise: dates of receipt do not change, so what will be due is counted ahead.
-Only `approve` and `approve_reviewed` make an Approved, and only an Approved is carried out.
+Only `approve` and `approve_reviewed` make an Approved, and only an Approved is carried out. What persons
+ask for beside the nightly rule (a reviewed plan, a purge, an erasure) carries its own number (`agree`).
 """
 
 from __future__ import annotations
@@ -19,19 +20,24 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the book says of a target, beside its rules of today."""
+    """What the book says of a target, beside its rules of today. `longest` is for how long a conversation may
+    keep something there; None where each item is kept by its own date."""
 
     rules: str
     period: Period
     arming: Arming | None = None
     forecast: Forecast | None = None
+    longest: Period | None = None
 
     @property
     def is_armed(self) -> bool:
         """Whether somebody let this target loose under rules that took at least as much."""
         if self.arming is None or self.arming.rules != self.rules:
             return False
-        return self.period.is_never_shorter_than(Period.parse(self.arming.period))
+        period = Period.parse(self.arming.period)
+        longest = Period.parse(self.arming.longest) if self.arming.longest else period
+        kept = self.longest or self.period
+        return self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest)
 
     @property
     def foreseen(self) -> int:
@@ -79,6 +85,14 @@ class HomeUnarmed:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class MoreThanAgreed:
+    """More would be destroyed than the number that somebody typed."""
+
+    found: int
+    agreed: int
+
+
 Broken: TypeAlias = Unarmed | Unforeseen | TooManyStrays | HomeUnarmed
 
 
@@ -110,6 +124,18 @@ def approve(
     if plan.astray > standing.foreseen + limits.strays:
         broken.append(TooManyStrays(plan.target, plan.astray, standing.foreseen, limits.strays))
     return tuple(broken) if broken else _approved(plan, plan.of(Destroy, Refile), standings)
+
+
+def agree(plans: Iterable[TargetPlan], number: int) -> dict[Place, frozenset[Key]] | MoreThanAgreed:
+    """What was shown, for `approve_reviewed`, if it is no more than the number typed on seeing it."""
+    parts = [part for plan in plans for part in plan.of(Destroy)]
+    found = sum(len(part.keys) for part in parts)
+    if found > number:
+        return MoreThanAgreed(found, number)
+    shown: dict[Place, frozenset[Key]] = {}
+    for part in parts:
+        shown[part.place] = shown.get(part.place, frozenset()) | frozenset(part.keys)
+    return shown
 
 
 def approve_reviewed(

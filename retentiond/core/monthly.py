@@ -127,7 +127,7 @@ def month_of(entries: Iterable[Entry], span: Span) -> Month:
             began = entry.minute if began is None else min(began, entry.minute)
         if entry.minute >= span.end:
             continue
-        if body["event"] == "swept":
+        if body["event"] == "swept" and "kind" not in body:  # a purge on demand is no night's sweep
             sweeps.append(entry)
         if not span.holds(entry.minute):
             continue

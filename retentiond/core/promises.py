@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from retentiond.core.chain import HOUSE
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Destroy
+from retentiond.core.model import Destroy, Hindrance
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan
 from retentiond.errors import Exit
@@ -24,10 +24,13 @@ PATIENCE = timedelta(hours=48)
 AGAIN = timedelta(days=1)
 #: After so long it is told to the second recipient as well.
 NOBODY_ANSWERED = timedelta(days=3)
+#: For so long it is enough that somebody said "I have seen it"; then it is for the second recipient again.
+SEEN_IS_ENOUGH = timedelta(days=14)
 
 
 class Worry(StrEnum):
-    """What can be wrong that no finding of a sweep says. `house` is the target of all but the first."""
+    """What can be wrong that no finding of a sweep says. `house` is the target of all but the first and of
+    a target that left the configuration."""
 
     OVERDUE = "overdue"
     NO_SWEEP = "no-sweep"
@@ -37,6 +40,7 @@ class Worry(StrEnum):
     LEDGER = "ledger"
     STRAY_LOST = "stray-lost"
     STOPPED = "stopped"
+    ABANDONED = "abandoned"
 
 
 #: For how long a concern is left to the next sweeps before it is told. What is missing here is told at
@@ -44,6 +48,7 @@ class Worry(StrEnum):
 _LEFT: Mapping[str, timedelta] = {
     Cause.UNREACHABLE: timedelta(hours=24),
     Cause.HOME_UNREACHABLE: timedelta(hours=24),
+    Cause.CONVERSATION_UNKNOWN: timedelta(hours=24),
     Cause.UNARMED: timedelta(days=7),
     Cause.HOME_UNARMED: timedelta(days=7),
     Cause.HINDERED: PATIENCE,
@@ -53,12 +58,15 @@ _LEFT: Mapping[str, timedelta] = {
     Cause.NOTICE: PATIENCE,
     Worry.PAUSED: timedelta(days=7),
 }
+#: What is told by the server's own day, where that is known: `numbers` holds it as an ordinal.
+_UNTIL_A_DAY = (Cause.KEPT_BY_SERVER, Cause.HINDERED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Concern:
     """Something that is wrong since a moment (aware). `cause` is a Cause or a Worry; the fields are a
-    Finding's. `told` is when it was last told by mail; None where it was not yet."""
+    Finding's. `told` is when it was last told by mail, `seen` when somebody said that it was seen; None
+    where that was not yet."""
 
     target: str
     cause: str
@@ -68,6 +76,7 @@ class Concern:
     detail: str = ""
     numbers: tuple[int, ...] = ()
     told: datetime | None = None
+    seen: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -76,8 +85,17 @@ class Concern:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a promise is not kept. A Review that is not overdue only waits for a person."""
-        return self.cause != Cause.REVIEW or bool(self.numbers)
+        """Whether a promise is not kept. A Review that is not overdue only waits for a person, as does a
+        hold, until its own review is overdue for a month."""
+        match self.cause:
+            case Cause.REVIEW:
+                return bool(self.numbers)
+            case Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+                return False
+            case Cause.HOLD_OVERDUE:
+                return len(self.numbers) > 1
+            case _:
+                return True
 
     def is_grave(self, now: datetime) -> bool:
         """Whether somebody must be told by now."""
@@ -90,14 +108,19 @@ class Concern:
         return self.is_grave(now) and (self.told is None or abs(now - self.told) >= AGAIN)
 
     def needs_another(self, now: datetime) -> bool:
-        """Whether nobody did anything about it for three days after it had become grave."""
-        return self.is_grave(now) and now - self._became_grave >= NOBODY_ANSWERED
+        """Whether nobody did anything about it for three days after it had become grave, nor said that
+        they had seen it. A hold past its review was left alone for a month by then."""
+        if self.seen is not None and abs(now - self.seen) < SEEN_IS_ENOUGH:
+            return False
+        is_old = self.cause == Cause.HOLD_OVERDUE or now - self._became_grave >= NOBODY_ANSWERED
+        return self.is_grave(now) and is_old
 
     @property
     def _began(self) -> datetime:
-        """An unarmed target's finding itself knows for how many days it has been one."""
-        if self.cause == Cause.UNARMED and len(self.numbers) > 2:
-            return min(self.since, self.since - timedelta(days=self.numbers[2]))
+        """A copy that a server keeps until a day of its own is only late after that day."""
+        if self.cause in _UNTIL_A_DAY and self.numbers:
+            day = date.fromordinal(self.numbers[0])
+            return max(self.since, datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1))
         return self.since
 
     @property
@@ -106,25 +129,37 @@ class Concern:
 
 
 def of_findings(findings: Iterable[Finding], now: datetime) -> list[Concern]:
-    """Each finding as a concern of this moment; what is only worth knowing is none."""
-    return [
-        Concern(each.target, each.cause, now, each.count, each.folder, each.detail, each.numbers)
-        for each in findings
-        if each.cause is not Cause.NOTICE or each.exit_code != Exit.DONE
-    ]
+    """Each finding as a concern since this moment; what is only worth knowing is none. An unarmed target's
+    itself knows for how many days it has been one."""
+    concerns = []
+    for each in findings:
+        if each.cause is Cause.NOTICE and each.exit_code == Exit.DONE:
+            continue
+        has_waited = each.cause is Cause.UNARMED and len(each.numbers) > 2
+        since = now - timedelta(days=each.numbers[2]) if has_waited else now
+        concerns.append(
+            Concern(each.target, each.cause, since, each.count, each.folder, each.detail, each.numbers)
+        )
+    return concerns
 
 
 def overdue(plan: Plan, periods: Mapping[str, Period], zone: tzinfo, now: datetime) -> list[Concern]:
     """What is due for more than 48 hours and stands in the plan of the last look, by target.
 
-    `numbers` is for how many days the oldest of them has been due.
+    `numbers` is for how many days the oldest of them has been due. What a server keeps until a day that it
+    named is a finding of its own, and late only after that day.
     """
     found = []
     for target in plan.targets:
         late: list[int] = []
         days = 0
+        waiting = {
+            census.place
+            for census in target.censuses
+            if census.hindrance is Hindrance.SERVER_KEEPS and census.kept_until is not None
+        }
         for part in target.of(Destroy):
-            if part.oldest is None:
+            if part.oldest is None or part.place in waiting:
                 continue
             day = periods[target.target].after(part.oldest) + timedelta(days=1)
             waited = now - start_of(day, zone)
@@ -147,7 +182,12 @@ def remembered(concerns: Iterable[Concern], before: Iterable[Concern]) -> tuple[
     known = {each.key: each for each in before}
     return tuple(
         sorted(
-            replace(each, since=min(each.since, known[each.key].since), told=known[each.key].told)
+            replace(
+                each,
+                since=min(each.since, known[each.key].since),
+                told=known[each.key].told,
+                seen=known[each.key].seen,
+            )
             if each.key in known
             else each
             for each in concerns
@@ -160,3 +200,28 @@ def no_sweep(finished: datetime | None, now: datetime) -> Concern | None:
     if finished is None or now - finished <= PATIENCE:
         return None
     return Concern(HOUSE, Worry.NO_SWEEP, finished, numbers=((now - finished).days,))
+
+
+def still_kept(
+    before: Iterable[Concern], found: Iterable[Concern], keeps: Mapping[str, bool], now: datetime
+) -> list[Concern]:
+    """The copies that a server kept after an earlier sweep and may keep still: no later sweep says so by
+    itself, for what was removed is not looked for again.
+
+    Until the server's own day, and after it until the target was looked at (`keeps` names those) and
+    nothing in the way was found there; where no day is known, while its copies were last seen to be kept.
+    """
+    anew = {
+        each.target
+        for each in found
+        if each.cause == Cause.KEPT_BY_SERVER or each.detail == Hindrance.SERVER_KEEPS
+    }
+    still = []
+    for each in before:
+        if each.cause != Cause.KEPT_BY_SERVER or each.target in anew:
+            continue
+        is_waiting = bool(each.numbers) and now.date() <= date.fromordinal(each.numbers[0])
+        is_looked_at = each.target in keeps
+        if is_waiting or not is_looked_at or (not each.numbers and keeps[each.target]):
+            still.append(each)
+    return still

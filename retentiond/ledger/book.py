@@ -14,12 +14,13 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value
+from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value, minute_text
 from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
 from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found
+from retentiond.ledger.holds import Holds
 from retentiond.ledger.keys import Keys
 from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, check_places
 from retentiond.ledger.standing import OWN_EVENTS, recorded_heads
@@ -27,6 +28,8 @@ from retentiond.ledger.verify import Verified, verify
 
 #: For how long it is remembered that an unarmed target has something due, after it was last seen so.
 _UNARMED_TERM = timedelta(days=365)
+#: The same of an erasure that was not finished.
+_ERASING_TERM = timedelta(days=3650)
 
 
 class Ledger:
@@ -142,6 +145,35 @@ class Ledger:
         with schema.writing(self._engine) as connection:
             self._append(connection, HOUSE, {**fields, "event": event}, now)
 
+    def begin_erasure(self, receipt: str, fields: Mapping[str, Value], now: datetime) -> None:
+        """Enters that an erasure begins, and remembers that it is not finished. It names nobody (P9)."""
+        with schema.writing(self._engine) as connection:
+            self._append(connection, HOUSE, {**fields, "event": "erasure", "receipt": receipt}, now)
+            until = now + _ERASING_TERM
+            memory.remember(connection, memory.ERASING, HOUSE, (receipt.encode(),), now, until)
+
+    def end_erasure(
+        self, receipt: str, counts: Mapping[str, Mapping[str, int]], now: datetime, *, is_finished: bool
+    ) -> None:
+        """Enters what came of it, by target and outcome; one that left something undone stays unfinished."""
+        body: dict[str, Value] = {
+            "event": "erasure ended",
+            "receipt": receipt,
+            "finished": int(is_finished),
+            "counts": [
+                [target, what, n] for target in sorted(counts) for what, n in sorted(counts[target].items())
+            ],
+        }
+        with schema.writing(self._engine) as connection:
+            self._append(connection, HOUSE, body, now)
+            if is_finished:
+                memory.forget_marks(connection, (receipt.encode(),))
+        schema.shrink(self._engine)
+
+    def unfinished_erasures(self) -> tuple[str, ...]:
+        """The receipts of erasures that were begun and are not finished."""
+        return tuple(sorted(mark.decode() for mark in self.recall(memory.ERASING, HOUSE)))
+
     def standing(self, target: str) -> tuple[Arming | None, Forecast | None]:
         """The latest arming, and the latest forecast with what was destroyed since it was made.
 
@@ -151,19 +183,35 @@ class Ledger:
         with schema.reading(self._engine) as connection:
             return house.standing_of(connection, target)
 
+    def roll(self) -> dict[str, datetime | None]:
+        """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
+        with schema.reading(self._engine) as connection:
+            return house.roll_of(connection)
+
+    def tally(self, before: datetime) -> tuple[int, int, int]:
+        """What was done before a moment: items destroyed, replies brought home, entries of all chains."""
+        with schema.reading(self._engine) as connection:
+            return house.tally_of(connection, minute_text(before))
+
     def swept(
-        self, now: datetime, forecasts: Mapping[str, int], counts: Mapping[str, Mapping[str, int]]
+        self,
+        now: datetime,
+        forecasts: Mapping[str, int],
+        counts: Mapping[str, Mapping[str, int]],
+        *,
+        is_purge: bool = False,
     ) -> tuple[Seal, ...]:
         """Ends a sweep: enters it with the heads of all chains, signs a checkpoint, writes seals.log.
 
         `forecasts` are the new ones by target (those of other targets stand); `counts` are by target
-        and kind of outcome. Returns the seal of every chain, for the journal and the report.
+        and kind of outcome. What ends a purge on demand `is_purge` and is no night's sweep. Returns the
+        seal of every chain, for the journal and the report.
         """
         with seals.locked(self._directory / SEALS, for_writing=True) as log:
             with schema.writing(self._engine) as connection:
                 previous = entries.last_checkpoint(connection)
                 minute = entries.minute_for(connection, now)
-                body = house.swept_body(connection, minute, forecasts, counts)
+                body = house.swept_body(connection, minute, forecasts, counts, is_purge=is_purge)
                 entries.append(connection, self._keys, HOUSE, body, minute)
                 entries.keep_checkpoint(connection)
                 ends = entries.heads(connection)
@@ -207,6 +255,11 @@ class Ledger:
         with schema.writing(self._engine) as connection:
             memory.forget(connection, kind, target)
 
+    def forget_marks(self, marks: Iterable[bytes]) -> None:
+        """Forgets these marks, of whatever kind and target: their messages were erased (P9)."""
+        with schema.writing(self._engine) as connection:
+            memory.forget_marks(connection, marks)
+
     def forget_expired(self, now: datetime) -> int:
         """Forgets the marks whose term is over; returns how many."""
         with schema.writing(self._engine) as connection:
@@ -215,6 +268,13 @@ class Ledger:
     def unarmed_since(self, target: str, now: datetime) -> datetime:
         """Since when something was seen due or astray in this target, which is not armed."""
         return self.remember(memory.UNARMED, target, (b"",), now, now + _UNARMED_TERM)[b""]
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def holds(self) -> Holds:
+        """The register of holds."""
+        return Holds(self._engine, lambda at, body, now: self._append(at, HOUSE, body, now))
 
     # ── proof ────────────────────────────────────────────────────────────────────────────────────
 

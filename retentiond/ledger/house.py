@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from retentiond.core.chain import HOUSE, Body, Entry, minute_of
-from retentiond.core.model import Arming, Forecast
+from retentiond.core.model import Arming, Forecast, Reason
+from retentiond.ledger import schema
 from retentiond.ledger.entries import entry_at, heads, standing_lines
-from retentiond.ledger.standing import ARMED, SWEPT, Line, row
+from retentiond.ledger.standing import ARMED, DEED, RETIRED, SPENDS, SWEPT, Line, row
 
 _COPIES = {True: "kept", False: "none", None: "unknown"}
 _KEEPS = {word: keeps for keeps, word in _COPIES.items()}
@@ -30,6 +33,7 @@ def armed_body(connection: Connection, target: str, arming: Arming) -> Body:
         "who": arming.who,
         "copies": _COPIES[arming.keeps_copies],
         "told": arming.told,
+        **({"longest": arming.longest} if arming.longest else {}),
         "destroyed": standing_lines(connection, target).get(target, Line()).destroyed,
     }
 
@@ -39,13 +43,17 @@ def swept_body(
     minute: str,
     forecasts: Mapping[str, int],
     counts: Mapping[str, Mapping[str, int]],
+    *,
+    is_purge: bool,
 ) -> Body:
     """The entry of a sweep's end: counts, the heads of all other chains, the standing of all targets."""
     lines = standing_lines(connection)
     for target, number in forecasts.items():
         line = lines.get(target, Line())
         lines[target] = replace(line, forecast=number, made=minute, before=line.destroyed)
+    kind: Body = {"kind": "purge"} if is_purge else {}
     return {
+        **kind,
         "event": SWEPT,
         "counts": [
             [target, what, n] for target in sorted(counts) for what, n in sorted(counts[target].items())
@@ -74,6 +82,42 @@ def standing_of(connection: Connection, target: str) -> tuple[Arming | None, For
     return arming, Forecast(line.forecast, minute_of(line.made), line.destroyed - line.before)
 
 
+def roll_of(connection: Connection) -> dict[str, datetime | None]:
+    """Every target that was ever armed or retired: when it was retired, None where it is ours (again)."""
+    column = schema.entry.c
+    rows = connection.execute(
+        select(column.seq, column.body)
+        .where(column.chain == HOUSE, column.body.contains(f'"event":"{RETIRED}"', autoescape=True))
+        .order_by(column.seq)
+    )
+    roll: dict[str, datetime | None] = {}
+    retired: dict[str, int] = {}
+    for seq, text in rows:
+        body: Any = json.loads(text)
+        retired[body["target"]] = seq
+        roll[body["target"]] = minute_of(body["minute"])
+    for name, line in standing_lines(connection).items():
+        if line.armed_at > retired.get(name, 0):
+            roll[name] = None
+    return roll
+
+
+def tally_of(connection: Connection, before: str) -> tuple[int, int, int]:
+    """What was entered before a minute: items destroyed, replies brought home, and entries of all chains."""
+    destroyed = refiled = entries = 0
+    rows = connection.execute(select(schema.entry.c.body).execution_options(yield_per=2000))
+    for (text,) in rows:
+        body: Any = json.loads(text)
+        if body["minute"] >= before:
+            continue
+        entries += 1
+        if body["event"] == DEED and body["result"] in SPENDS:
+            is_home = body["reason"] == Reason.ASTRAY.value
+            refiled += body["count"] * is_home
+            destroyed += body["count"] * (not is_home)
+    return destroyed, refiled, entries
+
+
 def _arming(entry: Entry) -> Arming:
     body: Any = entry.body
     return Arming(
@@ -86,4 +130,5 @@ def _arming(entry: Entry) -> Arming:
         who=body["who"],
         keeps_copies=_KEEPS[body["copies"]],
         told=body["told"],
+        longest=body.get("longest", ""),
     )

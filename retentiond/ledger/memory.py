@@ -1,7 +1,8 @@
 """Marks that are remembered for a term of their own, outside every chain, and then forgotten.
 
 What is remembered: when an undated item was first seen, the threads of replies whose parent is gone,
-since when an unarmed target has had something due. A mark says nothing without the ledger's key.
+since when an unarmed target has had something due; and the receipts of erasures that are not finished. A
+mark says nothing without the ledger's key.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from retentiond.ledger import schema
@@ -18,6 +19,7 @@ from retentiond.ledger import schema
 SEEN = "seen"
 THREAD = "thread"
 UNARMED = "unarmed"
+ERASING = "erasing"
 
 
 def remember(
@@ -50,6 +52,14 @@ def forget(connection: Connection, kind: str, target: str) -> None:
     """Forgets a kind of a target altogether."""
     column = schema.memory.c
     connection.execute(schema.memory.delete().where(column.kind == kind, column.target == target))
+
+
+def forget_marks(connection: Connection, marks: Iterable[bytes]) -> None:
+    """Forgets these marks, whatever they were remembered for."""
+    column = schema.memory.c
+    rows = [{"gone": mark} for mark in dict.fromkeys(marks)]
+    if rows:
+        connection.execute(schema.memory.delete().where(column.mark == bindparam("gone")), rows)
 
 
 def forget_expired(connection: Connection, now: datetime) -> int:

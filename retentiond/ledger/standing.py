@@ -15,13 +15,15 @@ FOUNDED = "founded"
 ARMED = "armed"
 SWEPT = "swept"
 DEED = "deed"
+#: A target that the configuration no longer has, and for which nobody is to wait.
+RETIRED = "retired"
 
 #: Events that only the book itself writes.
 OWN_EVENTS = frozenset({FOUNDED, ARMED, SWEPT, DEED})
 
 #: What takes items out of a target's folders: a forecast is spent by it. A copy that the server keeps is
 #: no longer there to be destroyed; a stray that went home has left as well.
-_SPENDS = frozenset({Result.DONE.value, Result.REMOVED.value, Result.RETAINED.value})
+SPENDS = frozenset({Result.DONE.value, Result.REMOVED.value, Result.RETAINED.value})
 _FORESEEN = frozenset(
     reason.value for reason in (Reason.DUE, Reason.DUE_SINCE_SEEN, Reason.ASTRAY, Reason.ASTRAY_OVERDUE)
 )
@@ -49,7 +51,7 @@ def fold(lines: dict[str, Line], entry: Entry) -> frozenset[str]:
     """
     body: Any = entry.body
     match body["event"]:
-        case "deed" if body["result"] in _SPENDS and body["reason"] in _FORESEEN:
+        case "deed" if body["result"] in SPENDS and body["reason"] in _FORESEEN:
             target = body["target"]
             line = lines.get(target, Line())
             lines[target] = replace(line, destroyed=line.destroyed + int(body["count"]))

@@ -179,6 +179,22 @@ def _uploaded(session: Session, keys: Sequence[Key], home: Session, folder: Fold
     return True
 
 
+def pack(session: Session, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+    """The verb of the port: exported whole; where the server packs nothing for this login, nothing."""
+    session.at(place)
+    found: dict[Key, str] = {}
+    for start in range(0, len(keys), _WHOLE):
+        part = keys[start : start + _WHOLE]
+        body = tag("m:ExportItems", item_ids(str(key) for key in part))
+        for key, reply in zip(part, session.line.ask("ExportItems", body, len(part)), strict=True):
+            data = reply.element.findtext(M + "Data")
+            if reply.is_good and data:
+                found[key] = data
+            else:
+                _raise_if_unsure(session, reply.code)
+    return found
+
+
 def _parcels(session: Session, keys: Sequence[Key]) -> Iterator[list[str] | None]:
     """Exported items (base64) in loads of bounded weight; None where an export is refused."""
     load: list[str] = []
@@ -205,24 +221,57 @@ def _parcels(session: Session, keys: Sequence[Key]) -> Iterator[list[str] | None
 
 
 def add(session: Session, place: Place, messages: Sequence[Message]) -> None:
-    """The verb of the port. Not all or none: what a broken line left is found as a twin the next time."""
+    """The verb of the port: as it was packed, else as MIME. Not all or none: what a broken line left is found
+    as a twin the next time, and one message that is refused does not keep the others."""
     folder = session.at(place)
+    refused: Refused | None = None
     for message in messages:
-        where = tag("m:SavedItemFolderId", tag("t:FolderId", Id=folder.id))
-        what = tag("m:Items", _written(session, message))
-        body = tag(
-            "m:CreateItem", where, what, MessageDisposition="SaveOnly", SendMeetingInvitations="SendToNone"
-        )
-        [reply] = session.line.ask("CreateItem", body, 1, orders=True)
-        if not reply.is_good:
-            raise session.line.error(reply.code, place.folder)
         try:
-            key = " ".join(id_of(only(reply.element, M + "Items/*"), "ItemId"))
-        except NotUnderstood:
-            raise Unreachable(session.target, Why.PROTOCOL) from None
-        for _, row in session.items([key], _STATE):
-            if not isinstance(row, Row) or not _is_kept(row, message):
-                raise Refused(session.target, Why.NOT_KEPT, place.folder)
+            _stored(session, folder, message)
+        except Refused as error:
+            refused = error
+    if refused is not None:
+        raise refused
+
+
+def _stored(session: Session, folder: Folder, message: Message) -> None:
+    key = _unpacked(session, folder, message) or _created(session, folder, message)
+    for _, row in session.items([key], _STATE):
+        if not isinstance(row, Row) or not _is_kept(row, message):
+            raise Refused(session.target, Why.NOT_KEPT, folder.label)
+
+
+def _unpacked(session: Session, folder: Folder, message: Message) -> str:
+    """Stores the item as another server packed it; the new key, empty where there is no parcel or this
+    server does not take it."""
+    if not message.parcel or len(message.parcel) > _PARCEL:
+        return ""
+    where, data = tag("t:ParentFolderId", Id=folder.id), tag("t:Data", message.parcel)
+    body = tag("m:UploadItems", tag("m:Items", tag("t:Item", where, data, CreateAction="CreateNew")))
+    [reply] = session.line.ask("UploadItems", body, 1, orders=True)
+    if not reply.is_good:
+        _raise_if_unsure(session, reply.code)
+        return ""
+    found = reply.element.find(M + "ItemId")
+    if found is None or not found.get("Id"):
+        raise Unreachable(session.target, Why.PROTOCOL)
+    return f"{found.get('Id', '')} {found.get('ChangeKey', '')}"
+
+
+def _created(session: Session, folder: Folder, message: Message) -> str:
+    """Makes the item of its MIME, and of what MIME does not hold; the new key."""
+    where = tag("m:SavedItemFolderId", tag("t:FolderId", Id=folder.id))
+    what = tag("m:Items", _written(session, message))
+    body = tag(
+        "m:CreateItem", where, what, MessageDisposition="SaveOnly", SendMeetingInvitations="SendToNone"
+    )
+    [reply] = session.line.ask("CreateItem", body, 1, orders=True)
+    if not reply.is_good:
+        raise session.line.error(reply.code, folder.label)
+    try:
+        return " ".join(id_of(only(reply.element, M + "Items/*"), "ItemId"))
+    except NotUnderstood:
+        raise Unreachable(session.target, Why.PROTOCOL) from None
 
 
 def _is_kept(row: Row, message: Message) -> bool:

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
-from retentiond.core.model import Census, FolderView, Hindrance, Item, Kind, Lot, Marks, Place, Ref, Role
+from retentiond.core.model import (
+    Census,
+    FolderView,
+    Hindrance,
+    Item,
+    Kind,
+    Lot,
+    Mark,
+    Marks,
+    Place,
+    Ref,
+    Role,
+)
+from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_session import SIGN, Session
+from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     AUTHOR,
     DELETED_ON,
@@ -30,7 +43,7 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -41,6 +54,8 @@ THREAD: tuple[Path, ...] = (
     *(*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER, PARENT_ID, REFERENCES),
     *("message:ToRecipients", "message:CcRecipients", "message:BccRecipients"),
 )
+#: Who is party to a message, as EWS itself says it, beside what MAPI says of the author and the sender.
+PARTIES: tuple[Path, ...] = (*THREAD, "message:From", "message:Sender", "message:ReplyTo")
 
 
 @dataclass
@@ -58,7 +73,11 @@ def look(session: Session, question: Question) -> Iterator[FolderView]:
     bearing = list(session.bearing_the_sign(ROW))
     conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
     for folder in layout.folders:
-        if folder.path not in session.scope.leave_out:
+        if folder.path in session.scope.leave_out:
+            continue
+        if question.correspondents:
+            yield _view_of_correspondents(session, folder, question, conversations)
+        else:
             held = [row for where, row in bearing if where == folder]
             yield _view(session, folder, question, held, conversations)
 
@@ -76,23 +95,29 @@ def _view(
     seen = {row.id for row in listed.rows}
     listed.rows += [row for row in held if row.id not in seen]
     sure: dict[bool, list[Row]] = {}
-    items: list[Item] = []
+    single: list[tuple[Row, bool]] = []
     edge = question.cutoff - MARGIN
     for row in listed.rows:
         received = row.received
         is_held = session.is_held(folder, row, conversations)
         is_believable = received is not None and question.earliest <= received <= question.latest
         if received is None or not is_believable:
-            items.append(Item(Ref(place, row.key), received, is_held))
+            single.append((row, is_held))
         elif is_held or received < edge:
             sure.setdefault(is_held, []).append(row)
         elif received < question.cutoff + MARGIN:
-            items.append(Item(Ref(place, row.key), received, is_held))
+            single.append((row, is_held))
+    rows = [row for rows in sure.values() for row in rows] + [row for row, _ in single]
+    items: Sequence[Item] = tuple(Item(Ref(place, row.key), row.received, is_held) for row, is_held in single)
     if question.wants_threads:
-        sure, items = {}, list(_with_marks(session, folder, conversations))
+        rows = [row for page in session.pages(folder, ROW) for row in page.rows]
+        marked = _with_marks(session, folder, rows, conversations, question.wants_marks)
+        sure, items = {}, tuple(marked)
+    elif question.wants_marks:
+        marked = _with_marks(session, folder, rows, conversations, knows_conversation=True)
+        sure, items = {}, Roll.of(place, marked)
     lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
-    keys = [key for lot in lots for key in lot.keys] + [item.ref.key for item in items]
-    return FolderView(_census(session, folder, question, listed, keys), lots, tuple(items))
+    return FolderView(_census(session, folder, question, listed, rows), lots, items)
 
 
 def _listed(session: Session, folder: Folder, question: Question) -> _Listed:
@@ -138,7 +163,7 @@ def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lo
 
 
 def _census(
-    session: Session, folder: Folder, question: Question, listed: _Listed, keys: Sequence[object]
+    session: Session, folder: Folder, question: Question, listed: _Listed, rows: Sequence[Row]
 ) -> Census:
     total = listed.total
     ahead = _ahead(session, folder, question, listed) if question.ahead else None
@@ -148,12 +173,20 @@ def _census(
         looks_imported = max(days.values(), default=0) * 5 > total
     place = session.place(folder)
     hindrance, until = None, None
-    if keys:
-        hindrance = hindrance_of(session, str(keys[0]))
-    if hindrance is None and folder.is_bin and keys:
-        until = kept_until(session, listed.rows, question.now)
-        hindrance = Hindrance.SERVER_KEEPS if until else None
-    return Census(place, total, ahead, hindrance, looks_imported, until.date() if until else None)
+    if rows:
+        hindrance = hindrance_of(session, rows[0].key)
+    if hindrance is None and folder.is_bin and rows:
+        hindrance, until = _keeping(session, listed.rows, question.now)
+    return Census(place, total, ahead, hindrance, looks_imported, until)
+
+
+def _keeping(session: Session, rows: Sequence[Row], now: datetime) -> tuple[Hindrance | None, date | None]:
+    """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
+    where one thing is past its day and still there, for then there is none by which all is well."""
+    ends = ends_of_keeping(session, rows)
+    if not any(end > now for end in ends):
+        return None, None
+    return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None
 
 
 def _ahead(session: Session, folder: Folder, question: Question, listed: _Listed) -> int:
@@ -176,11 +209,10 @@ def hindrance_of(session: Session, key: str) -> Hindrance | None:
     return None
 
 
-def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
-    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
-    None where none was declared, or all of it is over."""
-    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
-    return max(ends, default=None)
+def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
+    where none was declared."""
+    return [until for row in rows if (until := end_of_keeping(session, row))]
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
@@ -192,14 +224,33 @@ def end_of_keeping(session: Session, row: Row) -> datetime | None:
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _with_marks(session: Session, folder: Folder, conversations: frozenset[str]) -> Iterator[Item]:
-    """Every item of a folder with its marks; a stated exception to the law of scale."""
-    keys = [row.key for page in session.pages(folder, ()) for row in page.rows]
+def _with_marks(
+    session: Session,
+    folder: Folder,
+    rows: Sequence[Row],
+    conversations: frozenset[str],
+    knows_conversation: bool = False,
+) -> Iterator[Item]:
+    """These items of a folder with their marks. What is gone by now is left out; what cannot be read stays
+    what it was, without marks."""
     place = session.place(folder)
-    for _, row in session.items(keys, THREAD):
-        if isinstance(row, Row):
-            is_held = session.is_held(folder, row, conversations)
-            yield Item(Ref(place, row.key), row.received, is_held, marks_of_row(session, row), row.size)
+    answers = session.items([row.key for row in rows], THREAD)
+    for row, (_, answer) in zip(rows, answers, strict=True):
+        if isinstance(answer, str) and answer in GONE:
+            continue
+        now = row if isinstance(answer, str) else answer
+        marks = Marks() if isinstance(answer, str) else marks_of_row(session, now)
+        if knows_conversation:
+            marks = replace(marks, conversation=conversation_mark(session, now))
+        is_held = session.is_held(folder, now, conversations)
+        yield Item(Ref(place, now.key), now.received, is_held, marks, now.size)
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
 
 
 def marks_of_row(session: Session, row: Row) -> Marks:
@@ -216,6 +267,69 @@ def marks_of_row(session: Session, row: Row) -> Marks:
         recipients=frozenset(marker.address(each) for each in recipients),
         message=marker.message(row.message_id) if row.message_id else None,
         parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+# ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
+
+
+def _view_of_correspondents(
+    session: Session, folder: Folder, question: Question, conversations: frozenset[str]
+) -> FolderView:
+    """What is from or to one of the correspondents, whatever its age. The server is not asked to search:
+    of recipients it compares display names, so every item of the folder is asked for its addresses, a
+    stated exception to the law of scale."""
+    keys = [row.key for page in session.pages(folder, ()) for row in page.rows]
+    rows = rows_of_correspondents(session, keys, question.correspondents, DELETED_ON)
+    place = session.place(folder)
+    items = tuple(
+        Item(
+            Ref(place, row.key),
+            row.received,
+            session.is_held(folder, row, conversations),
+            parties_of_row(session, row),
+            row.size,
+        )
+        for row in rows
+    )
+    hindrance, until = None, None
+    if rows:
+        hindrance = hindrance_of(session, rows[0].key)
+    if rows and hindrance is None and folder.is_bin:
+        hindrance, until = _keeping(session, rows, question.now)
+    census = Census(place, None, hindrance=hindrance, kept_until=until)
+    return FolderView(census, (), items)
+
+
+def rows_of_correspondents(
+    session: Session, keys: Sequence[str], correspondents: Sequence[str], *more: Path
+) -> list[Row]:
+    """Those of these items that are from or to one of the correspondents, as they are now.
+
+    Raises Unreachable where an item that is there cannot be read: it may be theirs.
+    """
+    wanted = {session.marker.address(each) for each in correspondents}
+    found = []
+    for _, row in session.items(keys, (*PARTIES, *more)):
+        if isinstance(row, str):
+            if row not in GONE:
+                raise session.line.error(row)
+        elif wanted & parties_of_row(session, row).parties:
+            found.append(row)
+    return found
+
+
+def parties_of_row(session: Session, row: Row) -> Marks:
+    """The marks of an item, of everybody who is party to it."""
+    marker = session.marker
+    author, sender = ([told] if (told := row.property(each)) else [] for each in (AUTHOR, SENDER))
+    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
+    return replace(
+        marks_of_row(session, row),
+        authors=marks_in([*author, *row.addresses("From")], marker),
+        senders=marks_in([*sender, *row.addresses("Sender")], marker),
+        recipients=marks_in(recipients, marker),
+        reply_to=marks_in(row.addresses("ReplyTo"), marker),
     )
 
 

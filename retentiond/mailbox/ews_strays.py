@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
-from retentiond.mailbox.ews_look import ROW, THREAD, hindrance_of, marks_of_row
+from retentiond.mailbox.base import Question
+from retentiond.mailbox.ews_look import (
+    ROW,
+    THREAD,
+    hindrance_of,
+    marks_of_row,
+    parties_of_row,
+    rows_of_correspondents,
+)
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
 from retentiond.mailbox.layout import Folder
@@ -18,16 +26,23 @@ STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHO
 _TERMS = 25
 
 
-def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
-    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
+def look_for_strays(session: Session, question: Question) -> Iterator[FolderView]:
+    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone. Of what it
+    finds only what is from or to a correspondent, where one was asked for."""
     wanted = [session.named(name) for name in session.scope.look_in]
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     if session.scope.identities:
         for folder, row in session.found(wanted, STRAY, _by_identity(session)):
             if _is_helplines(session, row):
                 found[folder][row.key] = row
-    if replying_to:
-        _add_answers(session, wanted, found, replying_to)
+    if question.replying_to:
+        _add_answers(session, wanted, found, question.replying_to)
+    if question.replying_to or question.wants_marks:
+        _read_threads(session, found)
+    if question.correspondents:
+        for folder, rows in found.items():
+            theirs = rows_of_correspondents(session, list(rows), question.correspondents)
+            found[folder] = {row.key: row for row in theirs}
     conversations = session.held_conversations() if any(found.values()) else frozenset()
     for folder in wanted:
         place = session.place(folder)
@@ -36,7 +51,7 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
                 Ref(place, row.key),
                 row.received,
                 session.is_held(folder, row, conversations),
-                marks_of_row(session, row),
+                parties_of_row(session, row) if question.correspondents else marks_of_row(session, row),
                 row.size,
             )
             for row in found[folder].values()
@@ -62,7 +77,7 @@ def _add_answers(
     found: dict[Folder, dict[str, Row]],
     replying_to: Sequence[str],
 ) -> None:
-    """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
+    """Adds what answers a helpline's mail, and what answers that in turn."""
     asked: set[str] = set()
     left = list(dict.fromkeys(replying_to))
     while left:
@@ -78,6 +93,10 @@ def _add_answers(
                     fresh.append(row.message_id)
         asked.update(left)
         left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+
+def _read_threads(session: Session, found: dict[Folder, dict[str, Row]]) -> None:
+    """What was found, with all that its marks are made of."""
     for rows in found.values():
         keys = list(rows)
         for start in range(0, len(keys), CHUNK):

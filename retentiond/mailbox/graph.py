@@ -8,9 +8,17 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import graph_carry, graph_destroy, graph_look, graph_probe, graph_strays
+from retentiond.mailbox import (
+    graph_carry,
+    graph_destroy,
+    graph_holds,
+    graph_kin,
+    graph_look,
+    graph_probe,
+    graph_strays,
+)
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -23,6 +31,7 @@ from retentiond.mailbox.base import (
     Sameness,
     Scope,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
@@ -108,11 +117,23 @@ class GraphMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return graph_strays.look_for_strays(self.session, question.replying_to)
+            return graph_strays.look_for_strays(self.session, question)
         return graph_look.look(self.session, question)
 
     def message_ids(self) -> Iterator[str]:
         return graph_look.message_ids(self.session)
+
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return graph_holds.identify(self.session, place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return graph_holds.seek(self.session, wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return graph_kin.named(self.session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return graph_kin.younger(self.session, question)
 
     def place(self, role: Role) -> Place:
         return self.session.place(self.session.in_role(role))
@@ -131,6 +152,13 @@ class GraphMailbox:
     ) -> Iterator[Message]:
         return graph_carry.fetch(self.session, place, keys)
 
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return graph_carry.pack(self.session, place, keys)
+
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         """By what survives, whatever the other end keeps: Graph gives other bytes each time."""
         return graph_carry.copies(self.session, place, of)
@@ -139,7 +167,7 @@ class GraphMailbox:
         graph_carry.add(self.session, place, messages)
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
-        """Graph copies within one mailbox only; the parcels that were fetched go home by `add`."""
+        """Graph copies within one mailbox only; what was packed goes home by `add`."""
         return False
 
     # ── destroying ───────────────────────────────────────────────────────────────────────────────
@@ -155,7 +183,10 @@ class GraphMailbox:
         self.session.at(place)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        graph_destroy.hold(self.session, place, keys)
+        graph_holds.hold(self.session, place, keys)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        graph_holds.unhold(self.session, place, keys)
 
     def keeps_copies(self) -> bool | None:
         return graph_probe.keeps_copies(self.session)

@@ -1,8 +1,8 @@
 """Messages on their way between mailboxes of Microsoft 365: exported whole, and imported as they were.
 
 The parcel is the server's own and opaque: dates, sender, read or not, categories, attachments, all of it.
-It is imported at an address that is a secret, and what stands there afterwards is looked at. Nothing here
-makes a draft of a message.
+It is imported at an address that is a secret, and what stands there afterwards is looked at. A message from
+another kind of server is made anew, and compared whole. Nothing here makes a draft of a message.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retentiond.core.model import Key, Place
-from retentiond.errors import Refused, Unreachable, Unsupported, Why
+from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
+from retentiond.mailbox.graph_destroy import destroy
 from retentiond.mailbox.graph_line import BATCH, Ask, TurnedAway
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, Row, either, segment, text
+from retentiond.mailbox.graph_write import NotSayable, written
 from retentiond.mailbox.layout import Folder
 from retentiond.mailbox.likeness import likeness
 
@@ -24,22 +26,31 @@ _REPLIED = "102"
 _TERMS = 15
 #: How often an import that was turned away is tried again.
 _ATTEMPTS = 5
+#: What a server says of a parcel that it cannot open, such as another kind of server's.
+_NO_PARCEL = frozenset(("errorcorruptdata", "errorinvaliddata"))
 
 
 def fetch(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Message]:
-    """The verb of the port: the message as MIME, known again by what survives of it, and its parcel. One that
-    changed since it was seen comes under its old key, and its destruction will be refused."""
+    """The verb of the port: the message as MIME, known again by what survives of it. One that changed
+    since it was seen comes under its old key, and its destruction will be refused."""
     folder = session.at(place)
     for start in range(0, len(keys), BATCH):
         part = keys[start : start + BATCH]
         rows = {key: row for key, row in session.items(folder, part, STATE, (LAST_VERB,)) if row is not None}
-        contents = _contents(session, rows)
-        exported = _exported(session, [rows[key].id for key in contents])
-        for key, content in contents.items():
+        for key, content in _contents(session, rows).items():
             row = rows[key]
             if row.received is not None:
-                parcel = exported.get(row.id, "")
-                yield Message(key, content, row.received, _flags(row), parcel)
+                yield Message(key, content, row.received, _flags(row))
+
+
+def pack(session: Session, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+    """The verb of the port: exported whole."""
+    session.at(place)
+    found: dict[Key, str] = {}
+    for start in range(0, len(keys), BATCH):
+        part = {str(key).partition(" ")[0]: key for key in keys[start : start + BATCH]}
+        found |= {part[identity]: data for identity, data in _exported(session, list(part)).items()}
+    return found
 
 
 def copies(session: Session, place: Place, of: Sequence[Likeness]) -> Iterator[Copy]:
@@ -114,21 +125,88 @@ def _exported(session: Session, ids: Sequence[str]) -> dict[str, str]:
 
 
 def add(session: Session, place: Place, messages: Sequence[Message]) -> None:
-    """The verb of the port. Not all or none: what a broken line left is found as a twin the next time.
+    """The verb of the port: imported as it was packed, else made anew. Not all or none: what a broken line
+    left is found as a twin the next time, and one message that is refused does not keep the others.
 
-    Raises Unsupported(no-parcel), before anything is done, where a message did not come from Graph.
+    Raises, at the end, Unsupported(no-parcel) where JSON cannot say a message whole, and Refused(not-kept),
+    after the copy was destroyed again, where it was not kept whole.
     """
     folder = session.at(place)
-    if not all(each.parcel for each in messages):
-        raise Unsupported(session.target, Why.NO_PARCEL)
     door = _Door(session, folder)
-    stored = [(message, door.imported(message.parcel)) for message in messages]
+    stored: list[tuple[Message, str]] = []
+    made: list[tuple[Message, str]] = []
+    refused: MailboxError | None = None
+    for message in messages:
+        try:
+            if message.parcel and (identity := door.imported(message.parcel)):
+                stored.append((message, identity))
+            else:
+                made.append((message, _made(session, folder, message)))
+        except (Refused, Unsupported) as error:
+            refused = error
+    _require_kept(session, folder, stored)
+    _require_whole(session, folder, place, made)
+    if refused is not None:
+        raise refused
+
+
+def _require_kept(session: Session, folder: Folder, stored: Sequence[tuple[Message, str]]) -> None:
+    """Each stands where it should, with its date and its flags. Raises Refused(not-kept)."""
     for start in range(0, len(stored), BATCH):
         part = stored[start : start + BATCH]
         found = session.items(folder, [identity for _, identity in part], STATE, (LAST_VERB,))
         for (message, _), (_, row) in zip(part, found, strict=True):
             if row is None or not _is_kept(row, message, folder):
-                raise Refused(session.target, Why.NOT_KEPT, place.folder)
+                raise Refused(session.target, Why.NOT_KEPT, folder.label)
+
+
+# ── made anew ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _made(session: Session, folder: Folder, message: Message) -> str:
+    """Makes the item in JSON; its id. An order that was given once, and looked for when in doubt."""
+    try:
+        body = written(message)
+    except NotSayable:
+        raise Unsupported(session.target, Why.NO_PARCEL, folder.label) from None
+    ask = Ask(f"{session.line.user}/mailFolders/{segment(folder.id)}/messages", "POST", body)
+    for attempt in range(_ATTEMPTS):
+        try:
+            answer = session.line.order(ask)
+        except TurnedAway as refused:
+            session.line.wait(attempt, refused.wait, refused.why)
+            continue
+        identity = answer.body.get("id")
+        if not answer.is_good:
+            raise session.line.error(answer, folder.label)
+        if not isinstance(identity, str) or not identity:
+            raise Unreachable(session.target, Why.PROTOCOL)
+        return identity
+    raise Unreachable(session.target, Why.BUSY)
+
+
+def _require_whole(
+    session: Session, folder: Folder, place: Place, made: Sequence[tuple[Message, str]]
+) -> None:
+    """What was made anew is compared whole; a copy that is not the same, or a draft, is destroyed again."""
+    wrong: list[Key] = []
+    for start in range(0, len(made), BATCH):
+        part = {identity: message for message, identity in made[start : start + BATCH]}
+        rows = dict(session.items(folder, list(part), STATE, (LAST_VERB,)))
+        contents = _contents(session, {key: row for key, row in rows.items() if row is not None})
+        for identity, message in part.items():
+            row = rows[identity]
+            if row is None:
+                raise Refused(session.target, Why.NOT_KEPT, folder.label)
+            is_same = identity in contents and likeness(contents[identity]) == likeness(message.content)
+            if not is_same or not _is_kept(row, message, folder):
+                wrong.append(row.key)
+    if wrong:
+        destroy(session, place, wrong, holds_win=False)
+        raise Refused(session.target, Why.NOT_KEPT, folder.label)
+
+
+# ── parcels ──────────────────────────────────────────────────────────────────────────────────────
 
 
 class _Door:
@@ -140,7 +218,8 @@ class _Door:
         self._url = ""
 
     def imported(self, parcel: str) -> str:
-        """Stores one parcel; the id of the item. An import whose answer was lost is not repeated."""
+        """Stores one parcel; the id of the item, empty where this server does not take it. An import whose
+        answer was lost is not repeated."""
         body = {"FolderId": self._folder.id, "Mode": "create", "Data": parcel}
         line = self._session.line
         for attempt in range(_ATTEMPTS):
@@ -157,6 +236,8 @@ class _Door:
                 return identity
             if answer.is_good:
                 raise Unreachable(line.target, Why.PROTOCOL)
+            if answer.code in _NO_PARCEL:
+                return ""
             raise line.error(answer, self._folder.label)
         raise Unreachable(line.target, Why.BUSY)
 

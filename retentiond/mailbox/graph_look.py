@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from retentiond.core.model import (
@@ -17,18 +17,21 @@ from retentiond.core.model import (
     Hindrance,
     Item,
     Lot,
+    Mark,
     Marks,
     Notice,
     Place,
     Ref,
     Role,
 )
+from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
     DEFERRED,
     DELETED_ON,
     PARENT_ID,
+    PARTIES,
     REFERENCES,
     ROW,
     SIZE,
@@ -37,7 +40,7 @@ from retentiond.mailbox.graph_words import (
     instant,
     moment_of,
 )
-from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -72,10 +75,14 @@ def look(session: Session, question: Question) -> Iterator[FolderView]:
     ]
     bearing = list(session.bearing_the_sign())
     conversations = frozenset(row.conversation for _, row in bearing if row.conversation)
-    counts = _counted(session, [each for each in folders if each.count > PAGE], question)
+    long = [] if question.correspondents else [each for each in folders if each.count > PAGE]
+    counts = _counted(session, long, question)
     for folder in folders:
         held = [row for where, row in bearing if where == folder]
-        yield _view(session, folder, question, held, conversations, counts.get(folder))
+        if question.correspondents:
+            yield _view_of_correspondents(session, folder, question, conversations)
+        else:
+            yield _view(session, folder, question, held, conversations, counts.get(folder))
     yield from session.archive_view()
 
 
@@ -100,7 +107,8 @@ def _view(
     seen = {row.id for row in listed.rows}
     listed.rows += [row for row in held if row.id not in seen]
     sure: dict[bool, list[Row]] = {}
-    items: list[Item] = []
+    single: list[Row] = []
+    near: list[Item] = []
     edge = question.cutoff - MARGIN
     for row in listed.rows:
         received = row.received
@@ -108,15 +116,21 @@ def _view(
         is_believable = received is not None and question.earliest <= received <= question.latest
         wakes = session.line.account.reviews_receipts and row.awaits_receipt
         if received is None or not is_believable:
-            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+            single.append(row)
+            near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
         elif (is_held or received < edge) and not wakes:
             sure.setdefault(is_held, []).append(row)
         elif is_held or received < question.cutoff + MARGIN:
-            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+            single.append(row)
+            near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+    items: Sequence[Item] = tuple(near)
     if question.wants_threads:
-        sure, items = {}, list(_with_marks(session, folder, conversations, listed))
+        sure, items = {}, tuple(_with_marks(session, folder, conversations, listed))
+    elif question.wants_marks:
+        rows = [row for rows in sure.values() for row in rows] + single
+        sure, items = {}, Roll.of(place, _marked(session, folder, question, conversations, rows))
     lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
-    return FolderView(_census(session, folder, question, listed, counts), lots, tuple(items))
+    return FolderView(_census(session, folder, question, listed, counts), lots, items)
 
 
 def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
@@ -242,6 +256,42 @@ def _with_marks(
             yield _judged(session, folder, place, row, conversations)
 
 
+def _marked(
+    session: Session,
+    folder: Folder,
+    question: Question,
+    conversations: frozenset[str],
+    rows: Sequence[Row],
+) -> Iterator[Item]:
+    """These items of a folder with their marks: what is old by page, the rest by id. What is no message
+    comes without marks; what is gone by now is left out."""
+    place = session.place(folder)
+    wanted = {row.id: row for row in rows}
+    due = f"receivedDateTime lt {instant(question.cutoff + MARGIN)}"
+    for page in session.pages(folder, THREAD, due, THREAD_PROPERTIES) if wanted else ():
+        for row in page.rows:
+            if wanted.pop(row.id, None) is not None:
+                yield _of_conversation(session, folder, place, row, conversations)
+    keys = [row.key for row in wanted.values()]
+    for _, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):
+        if now is not None:
+            yield _of_conversation(session, folder, place, now, conversations)
+
+
+def _of_conversation(
+    session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]
+) -> Item:
+    item = _judged(session, folder, place, row, conversations)
+    return replace(item, marks=replace(item.marks, conversation=conversation_mark(session, row)))
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
+
+
 def _judged(session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]) -> Item:
     return Item(
         Ref(place, row.key),
@@ -267,6 +317,50 @@ def marks_of_row(session: Session, row: Row) -> Marks:
         recipients=frozenset(marker.address(each) for each in recipients),
         message=marker.message(row.message_id) if row.message_id else None,
         parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
+    )
+
+
+# ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
+
+
+def _view_of_correspondents(
+    session: Session, folder: Folder, question: Question, conversations: frozenset[str]
+) -> FolderView:
+    """What is from or to one of the correspondents, whatever its age. Graph filters no recipients, so every
+    message of the folder is asked for its addresses, a stated exception to the law of scale. What is no
+    message has none to ask for, and is counted as not seen."""
+    wanted = {session.marker.address(each) for each in question.correspondents}
+    now = session.now() or question.now
+    expand = (*THREAD_PROPERTIES, DELETED_ON, DEFERRED)
+    rows: list[Row] = []
+    total = 0
+    for page in session.pages(folder, PARTIES, expand=expand):
+        total = page.total
+        rows += [row for row in page.rows if wanted & parties_of_row(session, row).parties]
+    rows = [row for row in rows if not _is_deferred(row, now)]
+    place = session.place(folder)
+    items = tuple(
+        replace(_judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))
+        for row in rows
+    )
+    until = kept_until(session, rows, question.now) if folder.is_bin else None
+    hindrance = Hindrance.SERVER_KEEPS if until else None
+    unseen = folder.count - total
+    notices = ((Notice.ITEMS_UNSEEN, unseen),) if unseen > 0 else ()
+    day = until.date() if until else None
+    return FolderView(Census(place, None, None, hindrance, kept_until=day, notices=notices), (), items)
+
+
+def parties_of_row(session: Session, row: Row) -> Marks:
+    """The marks of a message, of everybody who is party to it."""
+    marker = session.marker
+    recipients = [each for name in ("to", "cc", "bcc") for each in row.addresses(f"{name}Recipients")]
+    return replace(
+        marks_of_row(session, row),
+        authors=marks_in([row.address("from")], marker),
+        senders=marks_in([row.address("sender")], marker),
+        recipients=marks_in(recipients, marker),
+        reply_to=marks_in(row.addresses("replyTo"), marker),
     )
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
-from retentiond.mailbox.graph_look import THREAD_PROPERTIES, marks_of_row
+from retentiond.mailbox.base import Question
+from retentiond.mailbox.graph_look import THREAD_PROPERTIES, marks_of_row, parties_of_row
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import (
     PARENT_ID,
+    PARTIES,
     REFERENCES,
     ROW,
     SIZE,
@@ -29,16 +31,25 @@ STRAY = (*ROW, *WHO)
 _TERMS = 10
 
 
-def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[FolderView]:
-    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone."""
+def look_for_strays(session: Session, question: Question) -> Iterator[FolderView]:
+    """The verb of the port, for an advisor's mailbox: the server searches, by identity alone. Of what it
+    finds only what is from or to a correspondent, where one was asked for."""
     wanted = [session.named(name) for name in session.scope.look_in]
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     for where in _by_identity(session):
         for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
             if _is_helplines(session, row):
                 found[folder][row.id] = row
-    if replying_to:
-        _add_answers(session, wanted, found, replying_to)
+    if question.replying_to:
+        _add_answers(session, wanted, found, question.replying_to)
+    if question.wants_marks:
+        for folder, rows in found.items():
+            keys = [row.key for row in rows.values()]
+            fresh = session.items(folder, keys, THREAD, THREAD_PROPERTIES)
+            found[folder] = {row.id: row for _, row in fresh if row is not None}
+    if question.correspondents:
+        for folder, rows in found.items():
+            found[folder] = _of_correspondents(session, folder, rows, question.correspondents)
     conversations = session.held_conversations() if any(found.values()) else frozenset()
     for folder in wanted:
         place = session.place(folder)
@@ -47,7 +58,7 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
                 Ref(place, row.key),
                 row.received,
                 session.is_held(folder, row, conversations),
-                marks_of_row(session, row),
+                parties_of_row(session, row) if question.correspondents else marks_of_row(session, row),
                 row.size,
                 wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
             )
@@ -55,6 +66,16 @@ def look_for_strays(session: Session, replying_to: Sequence[str]) -> Iterator[Fo
         )
         yield FolderView(Census(place, None), (), items)
     yield from session.archive_view()
+
+
+def _of_correspondents(
+    session: Session, folder: Folder, rows: dict[str, Row], correspondents: Sequence[str]
+) -> dict[str, Row]:
+    """Those of a helpline's replies that are from or to one of them, as they are now."""
+    wanted = {session.marker.address(each) for each in correspondents}
+    keys = [row.key for row in rows.values()]
+    fresh = (row for _, row in session.items(folder, keys, PARTIES, THREAD_PROPERTIES) if row is not None)
+    return {row.id: row for row in fresh if wanted & parties_of_row(session, row).parties}
 
 
 def _by_identity(session: Session) -> Iterator[str]:

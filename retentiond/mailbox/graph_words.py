@@ -29,6 +29,8 @@ ROW = (*SIGN, "isReadReceiptRequested")
 #: By which a helpline's reply is known, and its copy.
 WHO = ("internetMessageId", "from", "sender")
 THREAD = (*ROW, *WHO, "toRecipients", "ccRecipients", "bccRecipients")
+#: The same for an erasure: everybody who is party to a message.
+PARTIES = (*THREAD, "replyTo")
 #: What is told of an item beside its content; and by what a copy is verified.
 STATE = (*ROW, "internetMessageId", "sentDateTime", "flag", "isDraft", "parentFolderId")
 

@@ -6,6 +6,9 @@ Nothing here raises on a malformed header: a sender writes it, and a sweep must 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from email.utils import getaddresses
 
 from retentiond.core.model import Mark, Marks
@@ -13,11 +16,17 @@ from retentiond.mailbox.base import Likeness, Marker
 
 #: What an IMAP FETCH asks for to recognise a reply by its identity, and by its thread (RFC 5322, 3.6).
 IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")
+KIN_FIELDS = ("MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES")
+#: The same for an erasure.
+PARTY_FIELDS = (*THREAD_FIELDS, "REPLY-TO")
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _ONE_ADDRESS = re.compile(r'\s*(?:"[^"\\]*"|[^"<>@,;:()]*?)\s*<([^<>@,\s"]+@[^<>@,\s"]+)>\s*')
 _ID = re.compile(r"<([^<>]+)>")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ANY_ADDRESS = re.compile(r"[^\s<>,;:()\[\]\"\\@]+@[^\s<>,;:()\[\]\"\\@]+")
+_LONGEST_ADDRESS = 254
 
 
 def fields_of(header: bytes) -> dict[str, str]:
@@ -48,9 +57,65 @@ def marks_of(header: bytes, marker: Marker) -> Marks:
     )
 
 
+def parties_of(header: bytes, marker: Marker) -> Marks:
+    """The marks of a header block for an erasure, Reply-To included.
+
+    Here a field that no parser understands gives every address in it: one that was overlooked would leave
+    a message behind, or destroy what is somebody else's too.
+    """
+    fields = fields_of(header)
+    recipients = ", ".join(fields[name] for name in ("to", "cc", "bcc") if name in fields)
+    return replace(
+        marks_of(header, marker),
+        authors=every_address(fields.get("from", ""), marker),
+        senders=every_address(fields.get("sender", ""), marker),
+        recipients=every_address(recipients, marker),
+        reply_to=every_address(fields.get("reply-to", ""), marker),
+    )
+
+
+def every_address(value: str, marker: Marker) -> frozenset[Mark]:
+    """The marks of what a parser finds, and of whatever else looks like an address outside a quoted name."""
+    if not value:
+        return frozenset()
+    odd = (each for each in _ANY_ADDRESS.findall(_QUOTED.sub(" ", value)) if not each.startswith("=?"))
+    # With a blank in it, it is an address and something else; a quoted local part may have one.
+    sound = (each for each in _bare(value) if each.startswith('"') or not any(map(str.isspace, each)))
+    return frozenset(marker.address(each) for each in (*odd, *sound))
+
+
+def marks_in(addresses: Iterable[str], marker: Marker) -> frozenset[Mark]:
+    """The marks of addresses that a server took out of a message. Where it took more for one than is one,
+    each that is in it; what is none (a name of the organisation's directory) is somebody all the same."""
+    found = (every_address(each, marker) or {marker.address(each)} for each in addresses if each)
+    return frozenset(mark for marks in found for mark in marks)
+
+
+def is_address(text: str) -> bool:
+    """Whether this can be the address of a correspondent, in any script."""
+    return len(text) <= _LONGEST_ADDRESS and text.isprintable() and bool(_ANY_ADDRESS.fullmatch(text))
+
+
+def spellings(address: str) -> tuple[str, ...]:
+    """An address as headers may spell it: as given, and with its domain in the other form of RFC 5890."""
+    local, _, domain = address.strip().rpartition("@")
+    known = {address.strip().casefold(): address.strip()}
+    with suppress(UnicodeError):  # a domain that is none is sought as it was given
+        ascii_form = domain.encode("idna")
+        for other in (ascii_form.decode("ascii"), ascii_form.decode("idna")):
+            known.setdefault(f"{local}@{other}".casefold(), f"{local}@{other}")
+    return tuple(known.values())
+
+
 def message_ids_in(text: str) -> list[str]:
     """The Message-IDs in a list of them, without their angle brackets."""
     return _ID.findall(text)
+
+
+def message_ids_of(header: bytes) -> list[str]:
+    """The Message-IDs that a message bears and names as its parents, without their angle brackets."""
+    fields = fields_of(header)
+    return message_ids_in(" ".join(fields.get(each.lower(), "") for each in KIN_FIELDS))
 
 
 def likeness_of(content: bytes, marker: Marker) -> Likeness:
@@ -61,12 +126,15 @@ def likeness_of(content: bytes, marker: Marker) -> Likeness:
 
 def _addresses(value: str, marker: Marker) -> frozenset[Mark]:
     """The marks of the bare addresses in a field's value; a name that looks like one is not one."""
-    if not value:
-        return frozenset()
+    return frozenset(marker.address(address) for address in _bare(value)) if value else frozenset()
+
+
+def _bare(value: str) -> list[str]:
+    """The bare addresses in a field's value."""
     if match := _ONE_ADDRESS.fullmatch(value):
-        return frozenset((marker.address(match[1]),))
+        return [match[1]]
     try:
         pairs = getaddresses([value])
     except (ValueError, IndexError, TypeError):
-        return frozenset()
-    return frozenset(marker.address(address) for _, address in pairs if "@" in address)
+        return []
+    return [address for _, address in pairs if "@" in address]

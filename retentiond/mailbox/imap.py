@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ImapAccount, Login
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import imap_carry, imap_destroy, imap_look, imap_probe
+from retentiond.mailbox import imap_carry, imap_destroy, imap_holds, imap_kin, imap_look, imap_probe
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -24,6 +24,7 @@ from retentiond.mailbox.base import (
     Scope,
     Secret,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.imap_session import Session
 from retentiond.mailbox.wire import Wire
@@ -101,11 +102,23 @@ class ImapMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return imap_look.look_for_strays(self._session, question.replying_to)
+            return imap_look.look_for_strays(self._session, question)
         return imap_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:
         return imap_look.message_ids(self._session)
+
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return imap_holds.identify(self._session, place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return imap_holds.seek(self._session, wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return imap_kin.named(self._session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return imap_kin.younger(self._session, question, of)
 
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))
@@ -124,6 +137,13 @@ class ImapMailbox:
         self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
     ) -> Iterator[Message]:
         return imap_carry.fetch(self._session, place, keys, sizes)
+
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         return imap_carry.copies(self._session, place, of, by, self._indexes)
@@ -151,7 +171,10 @@ class ImapMailbox:
         imap_destroy.unmark(self._session, place, keys)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        imap_destroy.hold(self._session, place, keys)
+        imap_holds.hold(self._session, place, keys)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        imap_holds.unhold(self._session, place, keys)
 
     def keeps_copies(self) -> bool | None:
         return imap_probe.keeps_copies(self._session)

@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from retentiond.core.model import Census, FolderView, Item, Lot, Place, Ref, Role
+from retentiond.core.roll import Roll
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.headers import IDENTITY_FIELDS, THREAD_FIELDS, fields_of, marks_of
+from retentiond.mailbox.headers import (
+    IDENTITY_FIELDS,
+    PARTY_FIELDS,
+    THREAD_FIELDS,
+    fields_of,
+    marks_of,
+    parties_of,
+)
 from retentiond.mailbox.imap_answers import Row, day, number_in, quoted
 from retentiond.mailbox.imap_folders import Folder, is_named
 from retentiond.mailbox.imap_session import Opened, Session
@@ -27,11 +35,24 @@ ZONES_APART = timedelta(hours=14)
 
 _DATES_AT_ONCE = 10_000
 _HEADERS_AT_ONCE = 1_000
-_IDENTITIES_AT_ONCE = 20
+#: Of terms with an address: an address has at most 254 bytes, and a command 8,192 (RFC 7162, 4).
+_TERMS_AT_ONCE = 12
 _IDS_AT_ONCE = 12
 _LONGEST_ID = 250
+#: In which fields an identity is a sign, and in which a correspondent is party to a message.
+SIGNS = (b"FROM", b"SENDER")
+PARTIES = (b"FROM", b"SENDER", b"REPLY-TO", b"TO", b"CC", b"BCC")
 #: Fewer messages than this on one day are no import, however small the folder.
 _IMPORT_AT_LEAST = 20
+
+
+def surely_due(session: Session, question: Question) -> bytes:
+    """The search that finds only what is due, and not what was received within a day or two of the cutoff."""
+    return _Terms.of(question, _goes_by_age(session, question)).sure
+
+
+def _goes_by_age(session: Session, question: Question) -> bool:
+    return session.wire.offers("WITHIN") and question.may_use_server_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +95,22 @@ def _day(moment: datetime) -> bytes:
 
 def look(session: Session, question: Question) -> Iterator[FolderView]:
     """Each folder of a helpline's mailbox. Raises Refused where one is virtual and not named."""
+    for folder in _own_folders(session):
+        opened = session.look_at(folder)
+        if question.correspondents:
+            yield _Search(session, folder, opened, question.correspondents).by_correspondent()
+        else:
+            yield _View(session, question, folder, opened).made()
+    session.leave()
+
+
+def _own_folders(session: Session) -> list[Folder]:
     scope = session.scope
     folders = [f for f in session.folders() if not is_named(f, scope.leave_out, session.prefix)]
     for folder in folders:
         if folder.is_virtual and not is_named(folder, scope.named, session.prefix):
             raise Refused(session.target, Why.VIRTUAL_FOLDER, folder.label)
-    for folder in folders:
-        opened = session.look_at(folder)
-        yield _View(session, question, folder, opened).made()
-    session.leave()
+    return folders
 
 
 class _View:
@@ -95,8 +123,7 @@ class _View:
         self._opened = opened
         self._place = opened.place
         self._wire = session.wire
-        by_age = session.wire.offers("WITHIN") and question.may_use_server_clock
-        self._terms = _Terms.of(question, by_age)
+        self._terms = _Terms.of(question, _goes_by_age(session, question))
 
     def made(self) -> FolderView:
         if not self._opened.exists:
@@ -107,6 +134,8 @@ class _View:
         census = self._census(ahead, self._looks_imported())
         if self._question.wants_threads:
             return FolderView(census, (), tuple(self._threads(set(held))))
+        if self._question.wants_marks:
+            return FolderView(census, (), Roll.of(self._place, self._marked(sure, set(odd), set(held))))
         return self._sorted_out(census, sure, set(odd), set(held))
 
     def _ask(
@@ -148,6 +177,17 @@ class _View:
             dates = self._dates(int(key) for key in doubted.keys)
             items += [Item(Ref(self._place, key), at, doubted.is_held) for key, at in dates]
         return FolderView(census, tuple(lot for lot in lots if lot), tuple(items))
+
+    def _marked(self, sure: tuple[int, ...], odd: set[int], held: set[int]) -> Iterator[Item]:
+        """The same, each by itself and with its marks; what is a little too young is left out."""
+        question = self._question
+        wanted = sorted(odd.union(held, sure)) if odd or held else sure
+        for row in headers(self._session, self._place, wanted, THREAD_FIELDS):
+            received, is_held = row.received, row.uid in held
+            is_believable = received is not None and question.earliest <= received <= question.latest
+            if is_held or not is_believable or received is None or received < self._edge:
+                marks = marks_of(row.body, self._session.marker)
+                yield Item(Ref(self._place, row.uid), received, is_held, marks, row.size)
 
     @property
     def _edge(self) -> datetime:
@@ -206,16 +246,20 @@ class _View:
 # ── an advisor's folders ─────────────────────────────────────────────────────────────────────────
 
 
-def look_for_strays(session: Session, replying_to: Sequence[str] = ()) -> Iterator[FolderView]:
+def look_for_strays(session: Session, question: Question) -> Iterator[FolderView]:
     """Of each folder that may be looked in, the messages that bear an identity or answer one of
-    `replying_to`, directly or through each other; of the rest, nothing (P3)."""
+    `replying_to`, directly or through each other; of the rest, nothing (P3). With `correspondents` only
+    what is from or to one of them as well."""
     folders = _looked_in(session)
     found = []
     for folder in folders:
-        search = _Search(session, folder, THREAD_FIELDS if replying_to else IDENTITY_FIELDS)
+        opened = session.look_at(folder)
+        has_threads = question.replying_to or question.wants_marks
+        fields = THREAD_FIELDS if has_threads else IDENTITY_FIELDS
+        search = _Search(session, folder, opened, question.correspondents, fields)
         search.by_identity()
         found.append(search)
-    ids = list(replying_to)
+    ids = list(question.replying_to)
     while ids:
         ids = [message for search in found for message in search.by_parents(ids)]
     for search in found:
@@ -224,14 +268,31 @@ def look_for_strays(session: Session, replying_to: Sequence[str] = ()) -> Iterat
 
 
 class _Search:
-    """One of an advisor's folders. Opened when it is made, and again before it is searched again."""
+    """A folder in which items are sought by what their headers say; opened again before each search."""
 
-    def __init__(self, session: Session, folder: Folder, fields: Sequence[str]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        folder: Folder,
+        opened: Opened,
+        correspondents: Sequence[str],
+        fields: Sequence[str] = (),
+    ) -> None:
         self._session = session
         self._folder = folder
-        self._fields = fields
-        self._opened = session.look_at(folder)
+        self._opened = opened
+        self._correspondents = correspondents
+        self._wanted = {session.marker.address(each) for each in correspondents}
+        self._fields = PARTY_FIELDS if correspondents else fields
         self._items: dict[int, Item] = {}
+
+    def by_correspondent(self) -> FolderView:
+        """What is from or to one of the correspondents, of a folder that is open."""
+        if self._opened.exists:
+            keys = _bearing(self._session, self._opened.place, self._correspondents, PARTIES)
+            for row in headers(self._session, self._opened.place, keys, self._fields):
+                self._keep(row)
+        return self.view()
 
     def by_identity(self) -> None:
         """Only the whole address is a sign: the server matches parts of words."""
@@ -239,10 +300,11 @@ class _Search:
         identities = {marker.address(identity) for identity in scope.identities}
         place = self._opened.place
         self._session.stay_at(place)
-        for row in headers(self._session, place, _bearing_identity(self._session, place), self._fields):
-            item = self._item(row)
-            if identities & (item.marks.authors | item.marks.senders):
-                self._items[row.uid] = item
+        keys = _bearing(self._session, place, scope.identities, SIGNS, self._correspondents)
+        for row in headers(self._session, place, keys, self._fields):
+            marks = marks_of(row.body, marker)
+            if identities & (marks.authors | marks.senders):
+                self._keep(row)
 
     def by_parents(self, ids: Sequence[str]) -> Iterator[str]:
         """Takes in what answers one of these messages; gives the Message-IDs of what is new."""
@@ -250,22 +312,26 @@ class _Search:
         parents = {marker.message(each) for each in ids}
         place = self._opened.place
         self._session.stay_at(place)
-        for row in headers(self._session, place, _naming(self._session, place, ids), THREAD_FIELDS):
-            item = self._item(row)
-            if row.uid not in self._items and parents & item.marks.parents:
-                self._items[row.uid] = item
-                if message := fields_of(row.body).get("message-id"):
-                    yield message
+        for row in headers(self._session, place, _naming(self._session, place, ids), self._fields):
+            is_answer = bool(parents & marks_of(row.body, marker).parents)
+            is_new = is_answer and row.uid not in self._items and self._keep(row)
+            if is_new and (message := fields_of(row.body).get("message-id")):
+                yield message
 
     def view(self) -> FolderView:
         census = Census(self._opened.place, None, hindrance=self._opened.hindrance)
         return FolderView(census, (), tuple(item for _, item in sorted(self._items.items())))
 
-    def _item(self, row: Row) -> Item:
-        keyword = self._session.scope.hold_keyword.casefold()
+    def _keep(self, row: Row) -> bool:
+        """Takes the item in, unless it is neither from nor to a correspondent who was asked for."""
+        marker, keyword = self._session.marker, self._session.scope.hold_keyword.casefold()
+        marks = parties_of(row.body, marker) if self._wanted else marks_of(row.body, marker)
+        if self._wanted and not self._wanted & marks.parties:
+            return False
         is_held = self._folder.role is Role.HOLD or any(flag.casefold() == keyword for flag in row.flags)
-        marks = marks_of(row.body, self._session.marker)
-        return Item(Ref(self._opened.place, row.uid), row.received, is_held, marks, row.size)
+        ref = Ref(self._opened.place, row.uid)
+        self._items[row.uid] = Item(ref, row.received, is_held, marks, row.size)
+        return True
 
 
 def message_ids(session: Session) -> Iterator[str]:
@@ -296,18 +362,31 @@ def _looked_in(session: Session) -> list[Folder]:
     return found
 
 
-def _bearing_identity(session: Session, place: Place) -> tuple[int, ...]:
+def _bearing(
+    session: Session,
+    place: Place,
+    addresses: Sequence[str],
+    fields: Sequence[bytes],
+    parties: Sequence[str] = (),
+) -> tuple[int, ...]:
+    """What has one of these addresses in one of these fields, and of `parties` one in any; the server
+    matches parts of words, so whoever asks looks at what it found."""
     found: set[int] = set()
-    identities = session.scope.identities
-    for start in range(0, len(identities), _IDENTITIES_AT_ONCE):
-        terms = []
-        for identity in identities[start : start + _IDENTITIES_AT_ONCE]:
-            text = quoted(identity.encode("utf-8"))
-            terms += [b"HEADER FROM " + text, b"HEADER SENDER " + text]
-        tree = _either(terms)
-        charset = b"" if tree.isascii() else b"CHARSET UTF-8 "
-        found.update(*session.wire.search(charset + tree, label=place.folder))
+    of_parties = list(_trees(parties, PARTIES)) or [b""]
+    for tree in _trees(addresses, fields):
+        for also in of_parties:
+            both = (tree + b" " + also).strip()
+            charset = b"" if both.isascii() else b"CHARSET UTF-8 "
+            found.update(*session.wire.search(charset + both, label=place.folder))
     return tuple(sorted(found))
+
+
+def _trees(addresses: Sequence[str], fields: Sequence[bytes]) -> Iterator[bytes]:
+    """Searches of bounded size that together find each of these addresses in each of these fields."""
+    at_once = _TERMS_AT_ONCE // len(fields)
+    for start in range(0, len(addresses), at_once):
+        some = [quoted(each.encode("utf-8")) for each in addresses[start : start + at_once]]
+        yield either([b"HEADER %s %s" % (field, text) for text in some for field in fields])
 
 
 def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ...]:
@@ -319,17 +398,17 @@ def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ..
     ]
     found: set[int] = set()
     for start in range(0, len(terms), _IDS_AT_ONCE):
-        tree = _either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
+        tree = either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
         found.update(*session.wire.search(tree, label=place.folder))
     return tuple(sorted(found))
 
 
-def _either(terms: Sequence[bytes]) -> bytes:
-    """OR takes two: a balanced tree, so that no server has to go deep."""
+def either(terms: Sequence[bytes]) -> bytes:
+    """At least one of them. OR takes two: a balanced tree, so that no server has to go deep."""
     if len(terms) == 1:
         return terms[0]
     middle = len(terms) // 2
-    return b"OR " + _either(terms[:middle]) + b" " + _either(terms[middle:])
+    return b"OR " + either(terms[:middle]) + b" " + either(terms[middle:])
 
 
 def headers(session: Session, place: Place, keys: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:

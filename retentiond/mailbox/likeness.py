@@ -44,9 +44,7 @@ def _lines(message: Message) -> Iterator[bytes]:
     yield _encoded(_text(message, "subject"))
     yield _encoded(_moment(message))
     yield _encoded(_text(message, "message-id").strip("<> "))
-    for part in message.walk():
-        if part.is_multipart() and part.get_content_maintype() != "message":
-            continue
+    for part in _told(message):
         if part.get_content_type() == "message/rfc822":
             yield b"message"
             inside = part.get_payload()
@@ -59,13 +57,39 @@ def _lines(message: Message) -> Iterator[bytes]:
         yield hashlib.sha256(_decoded(part)).digest()
 
 
+def _told(part: Message) -> Iterator[Message]:
+    """The parts that hold something. Plain text beside HTML is not one: Exchange keeps the HTML, and makes
+    the text anew from it whenever somebody asks for the whole (RFC 2046, 5.1.4)."""
+    if not part.is_multipart() or part.get_content_maintype() == "message":
+        yield part
+        return
+    payload = part.get_payload()
+    inside = [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
+    has_html = any(each.get_content_type() == "text/html" for one in inside for each in one.walk())
+    is_choice = part.get_content_type() == "multipart/alternative" and has_html
+    for each in inside:
+        if not (is_choice and each.get_content_type() == "text/plain"):
+            yield from _told(each)
+
+
 def _decoded(part: Message) -> bytes:
-    """The content of a part; of text the ends of lines and blanks at the end do not count."""
+    """The content of a part; of text its characters, whatever their encoding, and neither the ends of lines
+    nor blanks at the end."""
+    if part.get_content_maintype() == "text":
+        return _encoded(text_of(part).replace("\r\n", "\n").rstrip())
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def text_of(part: Message) -> str:
+    """The characters of a part of text; in an unknown encoding, and where they are none of it, each byte as
+    it stands."""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
-    if part.get_content_maintype() == "text":
-        content = content.replace(b"\r\n", b"\n").rstrip()
-    return content
+    try:
+        return content.decode(part.get_content_charset("us-ascii"))
+    except (LookupError, UnicodeError):
+        return content.decode("latin-1")
 
 
 def _file_name(part: Message) -> str:

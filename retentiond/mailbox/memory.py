@@ -8,7 +8,7 @@ before and after each effect, so that a test can cut the power at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -42,8 +42,9 @@ from retentiond.mailbox.base import (
     Sameness,
     Scope,
     Standing,
+    Wanted,
 )
-from retentiond.mailbox.headers import likeness_of, marks_of
+from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of, parties_of
 from retentiond.mailbox.likeness import digest
 
 _DELETED = "\\Deleted"
@@ -158,7 +159,28 @@ class MemoryMailbox:
             return
         for name, folder in list(self._folders.items()):
             if name not in self._scope.leave_out:
-                yield self._view(name, folder, question)
+                look = self._view_of_correspondents if question.correspondents else self._view
+                yield look(name, folder, question)
+
+    def _view_of_correspondents(self, name: str, folder: Folder, question: Question) -> FolderView:
+        place = self._place(name, folder)
+        items = tuple(
+            Item(Ref(place, uid), stored.received, self._is_held(name, stored), marks, len(stored.content))
+            for uid, stored in folder.messages.items()
+            if (marks := self._parties(stored, question)) is not None
+        )
+        return FolderView(Census(place, None, hindrance=self._hindrance(folder)), (), items)
+
+    def _parties(self, stored: Stored, question: Question) -> Marks | None:
+        """The marks of a message from or to one of the correspondents; None of any other."""
+        marks = parties_of(stored.content, self._marker)
+        wanted = {self._marker.address(each) for each in question.correspondents}
+        return marks if wanted & marks.parties else None
+
+    def _hindrance(self, folder: Folder) -> Hindrance | None:
+        if not self._server.destroys_exactly:
+            return Hindrance.NO_UIDPLUS
+        return None if folder.is_destroyable else Hindrance.NO_RIGHT
 
     def _view(self, name: str, folder: Folder, question: Question) -> FolderView:
         place = self._place(name, folder)
@@ -171,11 +193,11 @@ class MemoryMailbox:
             if question.wants_threads:
                 items.append(Item(Ref(place, uid), received, is_held, self._marks(stored)))
             elif received is None or not question.earliest <= received <= question.latest:
-                items.append(Item(Ref(place, uid), received, is_held))
-            elif is_held or received < question.cutoff - margin:
+                items.append(self._item(place, uid, is_held, stored, question))
+            elif (is_held or received < question.cutoff - margin) and not question.wants_marks:
                 sure[is_held].append((uid, received))
-            elif received < question.cutoff + margin:
-                items.append(Item(Ref(place, uid), received, is_held))
+            elif is_held or received < question.cutoff + margin:
+                items.append(self._item(place, uid, is_held, stored, question))
         lots = tuple(
             Lot(
                 place,
@@ -193,21 +215,13 @@ class MemoryMailbox:
     def _census(self, place: Place, folder: Folder, question: Question) -> Census:
         dates = [stored.received for stored in folder.messages.values() if stored.received]
         ahead = sum(date < question.ahead for date in dates) if question.ahead else None
-        hindrance = None
-        if not self._server.destroys_exactly:
-            hindrance = Hindrance.NO_UIDPLUS
-        elif not folder.is_destroyable:
-            hindrance = Hindrance.NO_RIGHT
-        return Census(place, len(folder.messages), ahead, hindrance)
+        return Census(place, len(folder.messages), ahead, self._hindrance(folder))
 
     def _look_for_strays(self, question: Question) -> Iterator[FolderView]:
         identities = {self._marker.address(identity) for identity in self._scope.identities}
         wanted = [(*self._wanted(name),) for name in self._scope.look_in]
-        marked = {
-            (name, uid): self._marks(stored)
-            for name, folder in wanted
-            for uid, stored in folder.messages.items()
-        }
+        stored_at = {(name, uid): each for name, folder in wanted for uid, each in folder.messages.items()}
+        marked = {at: self._marks(stored) for at, stored in stored_at.items()}
         parents = {self._marker.message(message) for message in question.replying_to}
         matched = {at for at, marks in marked.items() if identities & (marks.authors | marks.senders)}
         while question.replying_to:
@@ -216,6 +230,10 @@ class MemoryMailbox:
                 break
             matched |= answers
             parents |= {message for at in answers if (message := marked[at].message)}
+        if question.correspondents:
+            parties = {at: self._parties(stored_at[at], question) for at in matched}
+            matched = {at for at, marks in parties.items() if marks is not None}
+            marked |= {at: marks for at, marks in parties.items() if marks is not None}
         for name, folder in wanted:
             place = self._place(name, folder)
             items = tuple(
@@ -243,6 +261,37 @@ class MemoryMailbox:
                 if message := likeness_of(stored.content, self._marker).hint:
                     yield message
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        folder, name = self._at(place), self.names()[place.folder]
+        for key in keys:
+            if (stored := folder.messages.get(int(key))) is not None:
+                is_held = self._is_held(name, stored)
+                yield Item(
+                    Ref(place, key), stored.received, is_held, self._marks(stored), len(stored.content)
+                )
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        for name, folder in self._folders.items():
+            if name not in self._scope.leave_out:
+                for item in self.identify(self._place(name, folder), tuple(folder.messages)):
+                    if wanted.is_met_by(item, self._marker):
+                        yield item
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        for key in keys:
+            if (stored := self._at(place).messages.get(int(key))) is not None:
+                yield from message_ids_of(stored.content)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        sought = {self._marker.message(each) for each in of}
+        for name, folder in list(self._folders.items()):
+            place = self._place(name, folder)
+            for uid, stored in folder.messages.items() if name not in self._scope.leave_out else ():
+                marks = self._marks(stored)
+                is_asked = not of or marks.message in sought or marks.parents & sought
+                if is_asked and (stored.received is None or stored.received >= question.cutoff):
+                    yield Item(Ref(place, uid), stored.received, marks=marks)
+
     def place(self, role: Role) -> Place:
         for name, folder in self._folders.items():
             if folder.role is role:
@@ -267,6 +316,13 @@ class MemoryMailbox:
             if stored is not None and stored.received is not None:
                 flags = stored.flags - {_DELETED, "\\Recent"}
                 yield Message(key, stored.content, stored.received, flags)
+
+    @property
+    def takes_parcels(self) -> bool:
+        return False
+
+    def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
+        return {}
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
         wanted = {self._alike(likeness, by) for likeness in of}
@@ -342,6 +398,14 @@ class MemoryMailbox:
             self._at(place).messages[int(key)].flags |= {self._scope.hold_keyword}
         self._server.on_effect("hold", True)
 
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        if place.role is Role.HOLD:
+            raise Refused(self.target, Why.HOLD_FOLDER, place.folder)
+        self._server.on_effect("unhold", False)
+        for key in keys:
+            self._at(place).messages[int(key)].flags -= {self._scope.hold_keyword}
+        self._server.on_effect("unhold", True)
+
     def keeps_copies(self) -> bool | None:
         return self._server.keeps_copies
 
@@ -369,6 +433,12 @@ class MemoryMailbox:
 
     def _is_held(self, name: str, stored: Stored) -> bool:
         return name == self._scope.hold_folder or self._scope.hold_keyword in stored.flags
+
+    def _item(self, place: Place, uid: int, is_held: bool, stored: Stored, question: Question) -> Item:
+        item = Item(Ref(place, uid), stored.received, is_held)
+        if not question.wants_marks:
+            return item
+        return replace(item, marks=self._marks(stored), size=len(stored.content))
 
     def _marks(self, stored: Stored) -> Marks:
         return marks_of(stored.content, self._marker)

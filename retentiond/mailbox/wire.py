@@ -31,6 +31,7 @@ for _name in ("imapclient", "imapclient.imapclient", "imapclient.imaplib", "imap
 
 #: How long a command may be: everywhere, and on Dovecot (which refuses more than 64 KiB).
 COMMAND_BYTES, DOVECOT_BYTES = 8_000, 60_000
+_CHARSET = b"CHARSET UTF-8 "
 #: How many messages one SEARCH without ESEARCH may name.
 WINDOW = 50_000
 
@@ -232,7 +233,10 @@ class Wire(IMAPClient):  # type: ignore[misc]
         found = []
         for each in criteria:
             windows = [b""] if each.startswith(b"UID ") else self._windows()
-            answers = [self.expect(self.ask(b"UID SEARCH " + w + each)[0], label) for w in windows]
+            charset = _CHARSET if each.startswith(_CHARSET) else b""  # it stands before all that is sought
+            sought = each.removeprefix(charset)
+            commands = [b"UID SEARCH " + charset + window + sought for window in windows]
+            answers = [self.expect(self.ask(command)[0], label) for command in commands]
             with self.reading():
                 found.append(tuple(key for answer in answers for key in found_by(answer)))
         return found

@@ -8,7 +8,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.promises import Concern, Worry
 from retentiond.report.words import finding_sentence, items
 
-#: What a worry of the house means, and the way on. `{count}`, `{days}` and `{detail}` are the concern's.
+#: What a worry of the house means, and the way on. What stands in braces is made of the concern.
 WORRIES: dict[Worry, str] = {
     Worry.OVERDUE: "{items} due for more than 48 hours (the oldest for {days} days) and neither destroyed nor"
     " held; what hinders it stands beside this, else: retentiond audit",
@@ -23,6 +23,8 @@ WORRIES: dict[Worry, str] = {
     " retentiond ledger verify",
     Worry.STRAY_LOST: "{items} on the way home stand in neither mailbox, and everything stops until somebody"
     " has looked: retentiond ledger accept-loss",
+    Worry.ABANDONED: "is not in the configuration any more, and {left} in it when it was last looked at;"
+    " put it back under this name, or say that nobody is to wait for it: retentiond retire {target}",
     Worry.STOPPED: "the last round came to no end ({detail}); it is tried again, and the log says why",
 }
 
@@ -36,7 +38,10 @@ def concern_sentence(concern: Concern, now: datetime) -> str:
         )
         return f"{finding_sentence(finding)}{_since(concern, now)}"
     days = concern.numbers[0] if concern.numbers else 0
-    words = WORRIES[Worry(concern.cause)].format(items=items(concern.count), days=days, detail=concern.detail)
+    left = f"{items(concern.count)} were left" if concern.count else "it is not known what was left"
+    words = WORRIES[Worry(concern.cause)].format(
+        items=items(concern.count), days=days, detail=concern.detail, left=left, target=concern.target
+    )
     return f"{words}{'' if concern.cause in (Worry.OVERDUE, Worry.NO_SWEEP) else _since(concern, now)}"
 
 

@@ -7,10 +7,13 @@ from datetime import date
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Notice, Reason, Result
 from retentiond.core.period import Period
+from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
     Reason.NOT_DUE: "not due yet",
+    Reason.CONVERSATION: "past its period, kept with its conversation",
+    Reason.CONVERSATION_UNKNOWN: "past its period; a mailbox that may hold its conversation was not seen",
     Reason.DUE: "past its period",
     Reason.DUE_SINCE_SEEN: "no believable date; past its period since it was first seen",
     Reason.ASTRAY: "a helpline's reply in a personal folder",
@@ -18,10 +21,16 @@ REASONS: dict[Reason, str] = {
     Reason.ASTRAY_OVERDUE: "a helpline's reply in a personal folder, and past its period",
     Reason.NOT_OURS: "not a helpline's",
     Reason.HELD: "kept by a hold",
+    Reason.SIGN_VANISHED: "the sign of its hold is gone; kept for two weeks all the same",
+    Reason.CONVERSATION_HELD: "kept by a hold on its conversation",
     Reason.UNDATED: "no believable date of receipt",
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
     Reason.HOME_UNREACHABLE: "its helpline's mailbox could not be looked at",
+    Reason.ON_DEMAND: "received before the day that was agreed to",
+    Reason.ERASURE: "from or to the addresses to be erased",
+    Reason.THIRD_PARTY: "somebody else outside is party to it",
+    Reason.NOT_THEIRS: "neither from nor to the addresses to be erased",
     Reason.RECEIPT: "unread, and its sender asked for a receipt: its destruction might send one"
     " (docs/admin/microsoft-365.md)",
 }
@@ -52,6 +61,15 @@ HOMEWARD: dict[Result, str] = RESULTS | {
 }
 
 #: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
+#: Who has a mailbox's lock, or the service's turn: by what it does there.
+HOLDERS: dict[str, str] = {
+    "round": "a round of the service",
+    "sweep": "a sweep",
+    "purge": "a purge",
+    "arm": "an arming",
+    "audit": "an audit",
+}
+
 WHYS: dict[str, str] = {
     "network": "the server cannot be reached; check host, port and firewall",
     "timeout": "the server did not answer in time; it is looked at again in the next sweep",
@@ -70,9 +88,10 @@ WHYS: dict[str, str] = {
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",
     "is-exchange": "this is an Exchange server; IMAP is not the way to it (account kind exchange or graph)",
-    "no-access": "the login may not open this mailbox or folder; see the rights in docs/admin/exchange.md",
+    "no-access": "the login may not open this mailbox or folder; see the rights in docs/admin/exchange.md,"
+    " or docs/admin/microsoft-365.md",
     "ews-blocked": "the server lets nobody in by EWS, as Exchange Online does; its way is Microsoft Graph"
-    " (account kind graph, which this version does not have)",
+    " (account kind graph; docs/admin/microsoft-365.md)",
     "unavailable": "the server cannot open this mailbox now; it is looked at again in the next sweep",
     "server-keeps": "the server keeps what was removed for a while (single item recovery), then destroys it",
     "server-hold": "a hold of the server itself keeps it; retentiond cannot destroy it: a person must decide",
@@ -89,6 +108,8 @@ WHYS: dict[str, str] = {
     " days are assumed: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
     "role-unknown": "no folder has this role; name it in the account's roles",
+    "not-kept": "that server did not keep it whole (its date, its flags or its content), so the copy was"
+    " taken out again and the reply stays where it is",
     "new-version": "the folder was made anew since it was looked at; it is looked at again next time",
     "no-directory": "there is no such directory; a missing directory is not an empty one",
     "not-mounted": "what should be mounted there is not, and an empty place is not an empty folder; mount it",
@@ -96,6 +117,8 @@ WHYS: dict[str, str] = {
     "open-file": "a program has it open; it is looked at again in the next sweep",
     "immutable": "it is immutable or append-only; chattr -i -a lets it go",
     "no-deed": "a folder of letters has no such deed",
+    "no-keywords": "the server does not keep the keyword of a hold; use a hold folder (hold_folder)",
+    "hold-folder": "what lies in the hold folder is held by that, and released by moving it out of there",
     "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
@@ -133,6 +156,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} astray wait: their helpline {finding.detail} is not armed"
         case Cause.HOME_UNREACHABLE:
             return f"{count} astray{where} wait: their helpline's mailbox could not be looked at"
+        case Cause.CONVERSATION_UNKNOWN:
+            return f"{count} due{where} wait: a mailbox that may hold their conversations was not seen"
         case Cause.UNREACHABLE:
             return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.HINDERED:
@@ -149,10 +174,37 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
         case Cause.NOTICE:
             return notice_sentence(Notice(finding.detail), finding.count, where)
+        case Cause.HOLD_OVERDUE | Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+            return hold_sentence(finding)
+        case Cause.ERASURE_UNFINISHED:
+            return (
+                f"the erasure {finding.detail} was begun and is not finished; with the same addresses:"
+                f" retentiond purge --erase --receipt {finding.detail}"
+            )
         case Cause.KEPT_BY_SERVER:
             kept = "a hold of the server keeps it" if finding.detail else "the server keeps a copy"
             see = "see docs/admin/imap.md and docs/admin/exchange.md"
             return f"{count} removed, and {kept}{_until(finding)}: not yet destroyed; {see}"
+
+
+#: How a reply goes home, by the kinds of the two servers; from IMAP to IMAP it is carried byte for byte.
+_WAYS: dict[tuple[str, str], str] = {
+    ("imap", "imap"): "byte for byte (copied by the server where one login reaches both mailboxes)",
+    ("exchange", "exchange"): "whole: copied by the server, else exported and uploaded, else as MIME",
+    ("graph", "graph"): "whole: exported and imported",
+    ("exchange", "graph"): "exported and imported where the cloud takes it, else written anew",
+    ("graph", "exchange"): "exported and uploaded where the server takes it, else as MIME with its dates",
+    ("imap", "exchange"): "as MIME with its dates; keywords become categories",
+    ("imap", "graph"): "written anew, with its dates; keywords become categories",
+}
+_ANEW = "; what is signed, encrypted, over 2.8 MB or holds another message cannot be, and stays where it is"
+_TO_IMAP = "as the MIME that its server gives; categories become keywords"
+
+
+def way_home(source: str, home: str) -> str:
+    """By which way replies go from an advisor's kind of server to a helpline's."""
+    way = _WAYS.get((source, home), _TO_IMAP)
+    return way + (_ANEW if way.endswith("anew") or "anew," in way else "")
 
 
 def elsewhere_sentence(what: str, kept: Period) -> str:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from freezegun import freeze_time
 
-from retentiond import condition
+from retentiond import acknowledgement, condition
 from retentiond import pause as pauses
 from retentiond.core.promises import Worry
 from retentiond.locks import held
 from retentiond.pause import Pause
-from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
+from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, YOUNG, Office, mail
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 
@@ -51,6 +51,44 @@ def test_it_sees_whether_the_service_runs_and_waits_for_nothing(office: Office) 
         assert document["next"] > datetime.now(UTC).isoformat()
         office.run("daemon", "--once").has(75, "runs already")
     assert office.run("status", "--json").document["is_running"] is False
+
+
+def test_who_has_seen_the_findings_says_so(office: Office) -> None:
+    assert office.run("daemon", "--once").code == 0
+    office.run("status", "--acknowledge").has(1, HELPLINE, "not armed", "[seen 20")
+    office.run("status").has(1, HELPLINE, "[seen 20")
+    told = office.run("status", "--json").document["findings"]
+    assert {each["code"] for each in told} == {"R13"}
+    assert all(each["acknowledged"] for each in told)
+    assert office.run("daemon", "--once").code == 0
+    assert all(each.seen for each in condition.read(office.state).concerns), "the service has heard of it"
+    assert (office.state / acknowledgement.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_target_that_left_is_a_finding_until_somebody_retires_it(office: Office) -> None:
+    """An advisor's replies came home, so the advisor may go; a helpline holds mail that is not due yet."""
+    office.helpline("second-line")
+    office.put("second-line", {"INBOX": mail(3, YOUNG)})
+    office.write()
+    office.arm_all()
+    assert office.run("daemon", "--once").code == 0
+    del office.targets["second-line"], office.targets[ADVISOR]
+    office.write()
+    assert office.run("daemon", "--once").code == 0
+    told = office.run("status").has(1, "second-line", "3 items were left", "retentiond retire second-line")
+    assert ADVISOR not in told.err
+    reason = ("--reason", "deleted by IT")
+    office.run("retire", HELPLINE, *reason).has(2, "the configuration has this target")
+    office.run("retire", "third-line", *reason).has(2, "nobody waits for a target of this name")
+    office.run("retire", "second-line", "--reason", "ask jo@post.example").has(2, "nobody's name or address")
+    office.run("retire", "second-line", *reason).is_done("second-line is retired")
+    office.run("retire", "second-line", *reason).has(2, "nobody waits")
+    assert office.run("daemon", "--once").code == 0
+    office.run("status").is_done("No findings.")
+    shown = office.run("ledger", "show").out
+    assert '"event": "retired"' in shown
+    assert '"left": 3' in shown
+    office.run("ledger", "verify").is_done()
 
 
 def test_asking_makes_no_file(office: Office) -> None:

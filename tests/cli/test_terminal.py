@@ -8,7 +8,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, Office, mail
+from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, YOUNG, Office, mail, received
+from tests.servers.seed import Seed, letter
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38)[0-9;]*m")
 
@@ -116,3 +117,28 @@ def test_progress_is_shown_on_a_terminal_and_no_log(office: Office) -> None:
     assert "looking" in shown
     assert '"event"' not in shown
     assert "plan.made" not in shown
+
+
+def test_an_address_to_be_erased_is_typed_twice_and_never_shown(office: Office) -> None:
+    """The odd word is in what is typed; the office's end looks for it in all that was shown."""
+    office.policy["approvers"] = 1
+    office.write()
+    ann = "quixotrill.ann@post.example"
+    to = office.people[HELPLINE].name
+    seeds = [Seed(letter(f"t{n}@x.example", sender=ann, recipient=to), received(YOUNG)) for n in range(2)]
+    office.put(HELPLINE, {"INBOX": seeds})
+    office.arm_all()
+    typed = (
+        Typed("Address 1 (nothing ends the list)", ann),
+        Typed("The same once more", "quixotrill.anne@post.example"),
+        Typed("They differ, and neither was taken.\r\nAddress 1", ann),
+        Typed("neither was taken.\r\nAddress 1 (nothing ends the list): \r\nThe same once more", ann),
+        Typed("Address 2 (nothing ends the list)", ""),
+        Typed("Type that number to agree", "2"),
+    )
+    code, shown = on_terminal(office, "purge", "--erase", typed=typed)
+    office.said.append(shown)
+    assert code == 0, shown
+    assert "2 items would be destroyed." in shown
+    assert "2 items destroyed" in shown
+    assert "Your request has been dealt with." in shown

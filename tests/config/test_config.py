@@ -21,7 +21,9 @@ from retentiond.config import (
     DEFAULT_PATH,
     Config,
     Elsewhere,
+    HeartbeatSettings,
     Login,
+    MetricsSettings,
     Schedule,
     Source,
     Tls,
@@ -59,6 +61,15 @@ def test_the_least_configuration_has_every_default(loaded: Loaded) -> None:
     assert helpline.hold_keyword == "$RetentionHold"
     assert helpline.hold_folder is None
     assert config.advisors == ()
+
+
+def test_mail_falls_due_by_its_own_date_unless_the_policy_follows_conversations(loaded: Loaded) -> None:
+    assert loaded(LEAST).policy.longest is None
+    assert loaded(LEAST + '[policy]\nlongest = "9 months"\n').policy.longest is None
+    by_conversation = LEAST + '[policy]\nclock = "conversation"\n'
+    assert loaded(by_conversation).policy.longest == Period(months=12)
+    assert loaded(by_conversation + 'longest = "6 months"\n').policy.longest == Period(months=6)
+    assert loaded(by_conversation + 'longest = "10 years"\n').policy.longest == Period(months=120)
 
 
 def test_every_key_reaches_the_house(loaded: Loaded, tmp_path: Path) -> None:
@@ -183,6 +194,44 @@ def test_what_else_keeps_copies_is_declared_place_by_place(loaded: Loaded) -> No
     assert loaded(LEAST).elsewhere == ()
 
 
+def test_who_hears_of_it_besides_the_mail(loaded: Loaded, tmp_path: Path) -> None:
+    config = loaded(LEAST)
+    assert (config.heartbeat, config.metrics) == (None, None)
+    plain = loaded(LEAST + '[metrics]\n[heartbeat]\nurl = "https://h.example/ping/0123?rid=1"\n')
+    assert plain.heartbeat == HeartbeatSettings("https://h.example/ping/0123?rid=1", None, 10)
+    textfile = Path("/var/lib/prometheus/node-exporter/retentiond.prom")
+    assert plain.metrics == MetricsSettings(textfile, None)
+    for listen in ("127.0.0.1:9753", "[::1]:9753", "/run/retentiond/metrics.sock"):
+        asked = loaded(LEAST + f'[metrics]\nlisten = "{listen}"\n')
+        assert asked.metrics == MetricsSettings(None, listen), "then a file is written only if it is named"
+    authority = tmp_path / "ca.pem"
+    authority.touch(mode=0o644)
+    full = loaded(
+        LEAST + f'[heartbeat]\nurl = "https://h.example"\nca_file = "{authority}"\ntimeout = 5\n'
+        '[alert]\nhost = "r.example"\nsender = "a@b.example"\nto = ["a@b.example"]\n'
+        'channels = [{ credential = "chat" }, { env = "PUSH" }]\n'
+    )
+    assert full.heartbeat == HeartbeatSettings("https://h.example", authority, 5)
+    assert full.alert is not None
+    assert [str(channel) for channel in full.alert.channels] == ["credential chat", "env PUSH"]
+
+
+def test_channels_that_cannot_be_spoken_to_are_refused(write: Write) -> None:
+    """Without the extra: in a process in which apprise cannot be found."""
+    path = write(
+        LEAST + '[alert]\nhost = "r.example"\nsender = "a@b.example"\nto = ["a@b.example"]\n'
+        'channels = [{ credential = "chat" }]\n'
+    )
+    program = (
+        "import sys; sys.modules['apprise'] = None; from retentiond.cli import main;"
+        f"main(['--config', {str(path)!r}, 'status'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert told.returncode == 78
+    assert ":15: alert.channels: other channels than mail are not installed here" in told.stderr
+    assert 'pip install "retentiond[apprise]"' in told.stderr
+
+
 def test_targets_are_found_by_name(loaded: Loaded) -> None:
     config = loaded(EXAMPLE)
     assert [(target.name, target.kind) for target in config.targets()] == [
@@ -264,7 +313,8 @@ def test_what_the_example_shows_as_default_is_the_default(loaded: Loaded, write:
     authority = write("", "authority.pem", 0o644)
     text = uncommented(EXAMPLE).replace("/etc/retentiond/authority.pem", str(authority))
     plain, full = loaded(EXAMPLE), loaded(text)
-    assert (full.policy, full.limits, full.log) == (plain.policy, plain.limits, plain.log)
+    policy = dataclasses.replace(full.policy, manager=plain.policy.manager)  # it has no default
+    assert (policy, full.limits, full.log) == (plain.policy, plain.limits, plain.log)
     assert full.ledger.directory == plain.ledger.directory
     assert full.ledger.marks_kept == plain.ledger.marks_kept
     before, after = plain.accounts["main"], full.accounts["main"]

@@ -28,8 +28,50 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
         LEAST + 'identites = ["x"]\n',
         [(11, "helpline.identites", "not known here", "did you mean identities?")],
     ),
+    "a heartbeat in clear text": (
+        LEAST + '[heartbeat]\nurl = "http://health.example/ping"\n',
+        [(12, "heartbeat.url", "only https", "such as url")],
+    ),
+    "a heartbeat with a name in it": (
+        LEAST + '[heartbeat]\nurl = "https://jo:secret@health.example/ping"\ntimeout = "1 hour"\n',
+        [(12, "heartbeat.url", "without a name", ""), (13, "heartbeat.timeout", "", "")],
+    ),
+    "a heartbeat without an address": (LEAST + "[heartbeat]\n", [(11, "heartbeat.url", "missing", "")]),
+    "metrics for everybody": (
+        LEAST + '[metrics]\ntextfile = "/srv/metrics.txt"\nlisten = "0.0.0.0:9753"\n',
+        [
+            (12, "metrics.textfile", "end in .prom", "retentiond.prom"),
+            (13, "metrics.listen", "on this machine only", "127.0.0.1:9753"),
+        ],
+    ),
+    "metrics without a port": (
+        LEAST + '[metrics]\nlisten = "127.0.0.1:0"\n',
+        [(12, "metrics.listen", "port", "9753")],
+    ),
+    "metrics by a name": (
+        LEAST + '[metrics]\nlisten = "localhost:9753"\n',
+        [(12, "metrics.listen", "on this machine only", "")],
+    ),
+    "a channel with its token in the file, and one without a place": (
+        LEAST + '[alert]\nhost = "r.example"\nsender = "a@b.example"\nto = ["a@b.example"]\n'
+        'channels = ["ntfys://n.example/t", { file = "/a", env = "B" }]\n',
+        [
+            (15, "alert.channels", "must not stand in this file", ""),
+            (15, "alert.channels", "more than one place", "exactly one of"),
+        ],
+    ),
     "a misspelt table": (LEAST + "[polcy]\n", [(11, "polcy", "not known here", "did you mean policy?")]),
     "a key like no other": (LEAST + "[log]\nzzz = 1\n", [(12, "log.zzz", "not known", "level, format")]),
+    "a key like no other in tables of the service": (
+        LEAST + '[schedule]\natt = "0 3 * * *"\n[alert]\nfrom = "it@charity.example"\n',
+        [
+            (12, "schedule.att", "not known here", "did you mean at?"),
+            (14, "alert.from", "not known here", "sender"),
+            (13, "alert.host", "", ""),
+            (13, "alert.sender", "", ""),
+            (13, "alert.to", "", ""),
+        ],
+    ),
     "of a place with copies a key too many, a text too long, a day too few": (
         LEAST + f'[[elsewhere]]\nwhat = "{"x" * 81}"\nkept = "0 days"\nwhere = "cellar"\n',
         [
@@ -124,6 +166,21 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
     "the machine's own zone": (
         LEAST + '[policy]\nzone = "localtime"\n',
         [(12, "policy.zone", "not a time", "")],
+    ),
+    "a clock that is none": (
+        LEAST + '[policy]\nclock = "thread"\nlongest = "11 years"\n',
+        [
+            (12, "policy.clock", "not known here", "'message' or 'conversation'"),
+            (13, "policy.longest", "longer than ten years", ""),
+        ],
+    ),
+    "a conversation that would keep mail less long than its period": (
+        LEAST + '[policy]\nclock = "conversation"\nlongest = "5 months"\n',
+        [(13, "policy.longest", "shorter than 6 months", "6 months or more")],
+    ),
+    "a period beyond what a conversation keeps by default": (
+        LEAST + 'period = "2 years"\n[policy]\nclock = "conversation"\n',
+        [(12, "policy.longest", "12 months can be shorter than 24 months", "24 months or more")],
     ),
     "wrong types": (
         LEAST
@@ -354,6 +411,18 @@ def test_every_fault_is_told_with_its_place_and_the_way_on(name: str, write: Wri
         assert any(what in fault.what and way_on in fault.way_on for fault in same), same
     assert {fault.file for fault in faults} == {str(path)}
     assert [fault.line or 0 for fault in faults] == sorted(fault.line or 0 for fault in faults)
+
+
+@pytest.mark.parametrize("name", tables.ConfigTable.model_fields)
+def test_a_key_too_many_is_told_in_every_table(name: str, write: Write) -> None:
+    header = {"account": "[account.other]", "helpline": "[[helpline]]"}.get(name, f"[{name}]")
+    if name in ("advisor", "letters", "elsewhere"):
+        header = f"[[{name}]]"
+    kind = 'kind = "imap"\n' if name == "account" else ""
+    faults = faults_of(write(LEAST + f"{header}\n{kind}zzz = 1\n"))
+    [unknown] = [fault for fault in faults if fault.key.endswith("zzz")]
+    assert unknown.what == "this key is not known here"
+    assert unknown.way_on.startswith("known are: ")
 
 
 @pytest.mark.parametrize(

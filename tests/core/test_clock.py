@@ -41,6 +41,24 @@ def test_who_is_believed(
 
 
 @pytest.mark.parametrize(
+    ("agrees", "is_synchronised", "against"),
+    [
+        (None, False, "kernel"),
+        (None, None, None),
+        (None, True, None),
+        (True, False, None),
+        (False, False, "line"),
+    ],
+)
+def test_a_clock_that_nobody_keeps_right_needs_a_server_that_agrees(
+    agrees: bool | None, is_synchronised: bool | None, against: str | None
+) -> None:
+    """Row 56: after a start the clock may be anything. Fresh mail is no proof: it may be days ahead."""
+    found = doubt(NOW, {"line": reading(agrees, 0)}, NOW - timedelta(hours=24), is_synchronised)
+    assert (found.against if found else None) == against
+
+
+@pytest.mark.parametrize(
     ("ahead", "is_doubted"), [(timedelta(minutes=4), False), (timedelta(minutes=6), True)]
 )
 def test_a_clock_behind_the_ledger_is_doubted_whatever_the_servers_say(

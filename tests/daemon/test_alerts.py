@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -15,66 +13,19 @@ from typing import Any
 import pytest
 
 from retentiond import alert, logs
-from retentiond.condition import Condition
+from retentiond.condition import Condition, Counts, Round
 from retentiond.config import AlertSettings, SecretReference, Source, Tls
 from retentiond.core.chain import HOUSE
 from retentiond.core.findings import Cause
 from retentiond.core.promises import AGAIN, Concern, Worry
 from retentiond.demo.authority import Authority, found_authority
 from tests.servers.canary import assert_no_canary
+from tests.servers.relay import Relay
 from tests.servers.seed import CANARY
-
-controller = pytest.importorskip("aiosmtpd.controller", reason="Type: pip install aiosmtpd")
-smtp = pytest.importorskip("aiosmtpd.smtp")
 
 PAGE = Path(__file__).parents[2] / "docs/admin/alerts.md"
 NOW = datetime(2026, 11, 22, 3, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-class Relay:
-    """A charity's relay: STARTTLS before anything else, a password, and every mail that it took."""
-
-    def __init__(self, authority: Authority) -> None:
-        self.taken: list[EmailMessage] = []
-        self.refuses = ""
-        self.logins: list[bytes] = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self._controller = controller.Controller(
-            self,
-            hostname="127.0.0.1",
-            port=self.port,
-            tls_context=authority.server_context(),
-            require_starttls=True,
-            authenticator=self._authenticate,
-            auth_required=False,
-        )
-        self._controller.start()
-
-    def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _way: str, data: Any) -> Any:
-        self.logins.append(data.login)
-        return smtp.AuthResult(success=data.password == b"open-sesame", handled=False)
-
-    async def handle_RCPT(
-        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
-    ) -> str:
-        if address == self.refuses:
-            return f"550 no such person {CANARY}"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:
-        assert session.ssl is not None, "nothing goes over the wire before TLS"
-        parsed = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(parsed, EmailMessage)
-        assert envelope.rcpt_tos == [each.strip() for each in parsed["To"].split(",")]
-        self.taken.append(parsed)
-        return "250 OK"
-
-    def close(self) -> None:
-        self._controller.stop()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +60,7 @@ def settings(relay: Relay, authority: Authority) -> AlertSettings:
 
 def concern(cause: str, since: datetime = NOW - 30 * DAY, target: str = "line-1", **more: Any) -> Concern:
     """A concern with a count, a folder and a detail, none of which may be in a mail."""
-    numbers = (1, 2) if cause == Cause.REVIEW else ()
+    numbers = (1, 2) if cause in (Cause.REVIEW, Cause.HOLD_OVERDUE) else ()
     return Concern(target, cause, since, 4711, f"folder-{CANARY}", CANARY, numbers, **more)
 
 
@@ -117,7 +68,11 @@ def text_of(message: EmailMessage) -> str:
     return message.get_content().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("cause", [*Worry, *(each for each in Cause)])
+#: What waits for a person, and breaks no promise by that.
+WAITING = (Cause.HOLD_UNSTATED, Cause.HOLD_VANISHED)
+
+
+@pytest.mark.parametrize("cause", [*Worry, *(each for each in Cause if each not in WAITING)])
 def test_every_kind_of_alert_is_its_code_and_its_alias(
     cause: str, relay: Relay, settings: AlertSettings
 ) -> None:
@@ -183,6 +138,48 @@ def test_what_nobody_mended_for_three_days_goes_to_another(relay: Relay, setting
     text = text_of(relay.taken[-1])
     assert "Please call the IT department, extension 12" in text
     assert f"{alert.CODES['unreachable']}  line-1" in text
+
+
+def test_what_somebody_has_seen_goes_to_no_other(relay: Relay, settings: AlertSettings) -> None:
+    condition = Condition(concerns=(concern(Cause.UNREACHABLE, since=NOW, seen=NOW + 2 * DAY),))
+    for day in range(1, 20):
+        condition = alert.tell(settings, condition, NOW + day * DAY)
+    subjects = [message["Subject"] for message in relay.taken]
+    assert subjects.count(alert.SUBJECT) == 19, "those who are told first are told every day"
+    assert subjects.count(alert.SECOND_SUBJECT) == 4, "it was seen for two weeks, and is still not mended"
+
+
+def test_a_service_on_trial_tells_once_a_month_how_much_it_would_do(
+    relay: Relay, settings: AlertSettings
+) -> None:
+    """In bands: neither a night nor a single message can be told from it."""
+    due = {"line-1": 7512, "line-2": 499, "line-3": 49, "line-4": 4, "line-5": 0}
+    counts = tuple(Counts(name, number, 1, 1, False, NOW) for name, number in due.items())
+    condition = Condition(Round("audit", NOW, NOW, "done"), NOW, counts)
+    for day in range(40):
+        condition = alert.tell(settings, condition, NOW + day * DAY)
+    assert [message["Subject"] for message in relay.taken] == [alert.PREVIEW_SUBJECT] * 2, (
+        "November, December"
+    )
+    assert relay.taken[0]["To"] == "it@charity.example, deputy@charity.example"
+    lines = "\n".join(
+        (
+            "    line-1  5,000 or more",
+            "    line-2  50 or more",
+            "    line-3  5 or more",
+            "    line-4  fewer than 5",
+            "    line-5  nothing",
+        )
+    )
+    assert text_of(relay.taken[0]) == alert.PREVIEW_TEXT.format(lines=lines)
+
+
+@pytest.mark.parametrize("kind", ["sweep", "pause"])
+def test_a_service_in_earnest_sends_no_preview(kind: str, relay: Relay, settings: AlertSettings) -> None:
+    counts = (Counts("line-1", 7512, 0, 0, True, NOW),)
+    condition = Condition(Round(kind, NOW, NOW, "done"), NOW, counts)
+    assert alert.tell(settings, condition, NOW) == condition
+    assert relay.taken == []
 
 
 def test_a_clock_that_was_a_year_ahead_does_not_silence_it(relay: Relay, settings: AlertSettings) -> None:
@@ -252,6 +249,9 @@ def test_the_page_has_every_code_and_every_text() -> None:
         alert.SUBJECT,
         alert.SECOND_SUBJECT,
         alert.CLEAR_SUBJECT,
+        alert.PREVIEW_SUBJECT,
+        alert.CODE_SUBJECT,
     ]
     texts = re.findall(r"^```text\n(.*?)^```$", page, re.M | re.S)
-    assert texts == [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT]
+    expected = [alert.TEXT, alert.SECOND_TEXT, alert.CLEAR_TEXT, alert.PREVIEW_TEXT, alert.CODE_TEXT]
+    assert texts == expected

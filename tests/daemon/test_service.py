@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -16,6 +17,7 @@ from retentiond.core.model import Role
 from retentiond.core.promises import Worry
 from retentiond.ledger import Ledger
 from tests.daemon.conftest import Running, a_night_was_missed
+from tests.daemon.test_metrics import asked, free_port, told
 from tests.servers.fixtures import DovecotFactory
 from tests.stories.real_world import Helpline
 from tests.stories.test_kills import Scene, scene
@@ -61,6 +63,33 @@ def test_it_starts_sweeps_and_stops_as_systemd_asks(furnished: Scene, start: Sta
     assert (standing.round.kind, standing.round.result, standing.concerns) == ("sweep", "done", ())
     assert (state / condition.FILE).stat().st_mode & 0o777 == 0o600
     furnished.story.no_canary()
+
+
+def test_monitors_are_answered_and_signals_are_heard_beside_it(furnished: Scene, start: Start) -> None:
+    """The file is there after the round, the endpoint while it runs; a heartbeat that nobody hears hinders
+    nothing; more time is asked for until it is ready."""
+    story, (port, silent) = furnished.story, (free_port(), free_port())
+    textfile = story.directory / "retentiond.prom"
+    story.write_configuration(
+        f'[metrics]\ntextfile = "{textfile}"\nlisten = "127.0.0.1:{port}"\n'
+        f'[heartbeat]\nurl = "https://localhost:{silent}/ping"\n'
+    )
+    a_night_was_missed(story.state)
+    with start(story.config) as service:
+        service.listener.until(lambda line: line == "EXTEND_TIMEOUT_USEC=600000000")
+        service.listener.until(lambda line: line == "READY=1")
+        service.listener.until(idle)
+        found = told(asked(f"127.0.0.1:{port}")[1])
+        assert found["retentiond_last_round_success"] == 1
+        assert found["retentiond_next_round_timestamp_seconds"] > time.time()
+        assert found["retentiond_targets.armed"] == 2
+        assert sum(value for name, value in found.items() if ".R" in name) == 0
+        service.process.send_signal(signal.SIGTERM)
+        assert service.ends() == 0
+    assert told(textfile.read_bytes())["retentiond_last_round_success"] == 1
+    assert '"event": "heartbeat.failed"' in service.log
+    furnished.check()
+    story.no_canary()
 
 
 def test_sigterm_finishes_the_batch_in_hand_and_leaves_no_open_intent(

@@ -87,6 +87,35 @@ def test_names_are_nowhere_and_the_ledger_verifies(letters: World) -> None:
     assert {(entry.body["folder"], entry.body["count"]) for entry in deeds} == {("other", 5), ("trash", 5)}
 
 
+def test_a_letter_is_held_by_lying_in_the_hold_folder_and_by_nothing_else(letters: World) -> None:
+    """Registered, completed, moved back (by somebody who did not know): two weeks, as a finding (P6)."""
+    letters.configure(hold_folder="On hold")
+    (letters.folder / "On hold").mkdir(mode=0o700)
+    held = letters.save(OLD, f"On hold/{CANARY}.odt")
+    letters.settle()
+    letters.arm()
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert "1 hold known by the sign alone" in letters.complaints
+    assert letters.run("hold", "list", "--json") == 0
+    [hold] = json.loads(letters.out)["holds"]
+    assert (hold["target"], hold["ground"]) == (NAME, "not-stated")
+    until = str((datetime.now(UTC) + timedelta(days=100)).date())
+    assert letters.run("hold", "review", hold["id"], "--until", until, "--ground", "legal-claim") == 0
+    held.rename(letters.folder / "On hold" / f"{CANARY} renamed.odt")
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert [line for line in letters.complaints.splitlines() if "hold" in line] == []
+    (letters.folder / "On hold" / f"{CANARY} renamed.odt").rename(letters.folder / f"{CANARY} back.odt")
+    for _ in range(2):
+        assert letters.run("sweep", "--only", NAME) == 0
+        assert "lost their sign" in letters.complaints
+        assert (letters.folder / f"{CANARY} back.odt").exists()
+    for words in (("add", NAME, "--ground", "other"), ("release", hold["id"])):
+        code = letters.run("hold", *words)
+        assert (code, "hold folder" in letters.complaints) == ((1, True) if words[0] == "add" else (0, False))
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert not (letters.folder / f"{CANARY} back.odt").exists()
+
+
 def test_an_import_is_shown_when_arming(letters: World) -> None:
     for _ in range(25):
         letters.save(OLD)
@@ -105,3 +134,24 @@ def test_a_clock_ahead_of_the_ledger_and_of_every_letter_is_doubted(letters: Wor
         with pytest.raises(ClockDoubted) as caught:
             audit(estate, datetime.now(UTC) + timedelta(days=365), book=book)
     assert caught.value.against == "mail"
+
+
+def test_letters_older_than_a_day_are_destroyed_on_demand(letters: World) -> None:
+    """What is past its two months by one person; what is younger, where that is on record."""
+    letters.configure(hold_folder="On hold")
+    for _ in range(2):
+        letters.save(OLD)
+    young = letters.save(YOUNG)
+    letters.save(OLD, "On hold/kept.odt")
+    letters.settle()
+    letters.arm()
+    past = (datetime.now(UTC) - OLD + timedelta(days=2)).date().isoformat()
+    assert letters.run("purge", NAME, "--older-than", past, "--destroy", "2") == 0, letters.complaints
+    assert letters.letters() == {young.name, "On hold/kept.odt"}
+    today = datetime.now(UTC).date().isoformat()
+    assert letters.run("purge", NAME, "--older-than", today, "--destroy", "1") == 3
+    assert "younger than its period" in letters.complaints
+    letters.configure(hold_folder="On hold", more="[policy]\napprovers = 1\n")
+    assert letters.run("purge", NAME, "--older-than", today, "--destroy", "1") == 0, letters.complaints
+    assert letters.letters() == {"On hold/kept.odt"}
+    assert letters.run("ledger", "verify") == 0

@@ -6,13 +6,14 @@ what the server lacks skips, saying what.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from retentiond.core.model import FolderView, Kind, Place, Result, Role
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Message, Question
+from retentiond.mailbox.base import Mailbox, Message, Question, Wanted
 from retentiond.mailbox.headers import likeness_of, marks_of
 from tests.mailbox.grounds import HELPLINE, MARKER, Ground
 from tests.servers.seed import letter
@@ -22,6 +23,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 CUTOFF = datetime.combine((NOW - timedelta(days=181)).date(), datetime.min.time(), UTC)
 LONG_AGO, LATELY = CUTOFF - timedelta(days=90), NOW - timedelta(days=3)
 HOLD = "$RetentionHold"
+ANN = "ann@post.example"
 
 
 def question(**changes: object) -> Question:
@@ -71,6 +73,12 @@ def needs(ground: Ground, *abilities: str) -> None:
 def reply(number: int | str, **changes: object) -> bytes:
     """A reply that bears the helpline's identity."""
     return letter(f"reply{number}@relay.example", sender=f"Helpline <{HELPLINE}>", **changes)  # type: ignore[arg-type]
+
+
+def also(field: str, message_id: str) -> bytes:
+    """A message with the correspondent in one more field."""
+    content = letter(message_id, sender=HELPLINE, recipient="bea@post.example")
+    return f"{field}: Ann <{ANN}>\r\n".encode() + content
 
 
 class MailboxContract:
@@ -209,6 +217,84 @@ class MailboxContract:
         assert (item.ref.key, item.marks) == (key, marks_of(content, MARKER))
         assert item.marks.parents == {MARKER.message("t0@post.example")}
 
+    def test_marks_come_with_what_is_due_or_held_and_nothing_else(self, ground: Ground) -> None:
+        """One by one instead of in lots; what is neither is not even named."""
+        contents = {
+            n: letter(
+                f"m{n}@post.example",
+                sender="Ann <ann@post.example>",
+                recipient=f"Line <{HELPLINE}>",
+                in_reply_to=f"p{n}@post.example",
+                references=(f"root{n}@post.example", f"p{n}@post.example"),
+            )
+            for n in ("old", "near", "new", "held", "held-old")
+        }
+        dates = {"old": LONG_AGO, "near": CUTOFF - timedelta(hours=1), "new": LATELY}
+        flags: tuple[str, ...] = () if "keywords" in ground.lacks else (HOLD,)
+        kept = "Kept" if "keywords" in ground.lacks else "inbox"
+        keys = {name: ground.put("inbox", contents[name], at) for name, at in dates.items()}
+        keys["held"] = ground.put(kept, contents["held"], LATELY, flags)
+        keys["held-old"] = ground.put(kept, contents["held-old"], LONG_AGO, flags)
+        with ground.open(hold_folder="Kept" if kept == "Kept" else None) as mailbox:
+            views = list(mailbox.look(question(wants_marks=True)))
+        assert not any(view.lots for view in views)
+        found = {item.ref.key: item for view in views for item in view.items}
+        assert set(found) == {keys[name] for name in ("old", "near", "held", "held-old")}
+        for name in ("old", "near", "held", "held-old"):
+            item = found[keys[name]]
+            assert replace(item.marks, conversation=None) == marks_of(contents[name], MARKER)
+            assert item.is_held is name.startswith("held")
+            assert item.received == dates.get(name, LATELY if name == "held" else LONG_AGO)
+        parents = {MARKER.message(each) for each in ("rootold@post.example", "pold@post.example")}
+        assert found[keys["old"]].marks.parents == parents
+        [inbox] = [view for view in views if view.place.folder == "inbox"]
+        assert inbox.census.total == (3 if kept == "Kept" else 5)
+
+    def test_with_marks_the_same_is_due_and_held_as_without(self, ground: Ground) -> None:
+        for hour in (-24 * 9, -73, -49, -26, -1, 0, 1, 26, 49, 73, 24 * 9):
+            ground.put("inbox", letter(f"w{hour}@post.example"), CUTOFF + timedelta(hours=hour))
+        ground.put("inbox", letter("w-odd@post.example"), datetime(1990, 5, 1, tzinfo=UTC))
+        for by_clock in (True, False):
+            with ground.open() as mailbox:
+                without = view_of(mailbox, "inbox", may_use_server_clock=by_clock)
+                marked = view_of(mailbox, "inbox", may_use_server_clock=by_clock, wants_marks=True)
+            assert due_in(marked) == due_in(without)
+            assert len(due_in(marked)) == 6
+            assert marked.census == without.census
+
+    def test_younger_relatives_are_found_wherever_they_lie(self, ground: Ground) -> None:
+        """By the names of what is due, or by reading all numbers; nothing that is surely due comes."""
+        ground.put("inbox", letter("q1@post.example"), LONG_AGO)
+        ground.put("inbox", letter("other@post.example"), LATELY)
+        answer = letter("r1@relay.example", in_reply_to="q1@post.example")
+        long = tuple(f"{n:040d}@post.example" for n in range(9))
+        late = letter("r2@relay.example", references=(*long, "q1@post.example", "r1@relay.example"))
+        dates = {"r1": LATELY, "r2": CUTOFF + timedelta(days=5)}
+        ground.put("sent", answer, dates["r1"])
+        ground.put("Cases", late, dates["r2"])
+        with ground.open() as mailbox:
+            [due] = view_of(mailbox, "inbox", wants_marks=True).items
+            ids = tuple(mailbox.named(due.ref.place, [due.ref.key]))
+            by_name = list(mailbox.younger(question(), ids))
+            every = list(mailbox.younger(question()))
+        assert ids == ("q1@post.example",)
+        asked = MARKER.message("q1@post.example")
+        for found in (by_name, every):
+            related = {item.marks.message: item for item in found if asked in item.marks.parents}
+            assert {message: item.received for message, item in related.items()} == {
+                MARKER.message(f"{name}@relay.example"): at for name, at in dates.items()
+            }
+            assert due.ref not in {item.ref for item in found}
+        assert {item.marks.message for item in every} >= {MARKER.message("other@post.example")}
+
+    def test_an_advisors_replies_name_their_parents_where_marks_are_asked_for(self, ground: Ground) -> None:
+        content = reply(1, in_reply_to="q1@post.example")
+        ground.put("sent", content, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            [view] = mailbox.look(question(wants_marks=True))
+        [item] = view.items
+        assert item.marks == marks_of(content, MARKER)
+
     # ── an advisor's folders ─────────────────────────────────────────────────────────────────────
 
     def test_of_an_advisors_folders_only_the_helplines_replies_are_seen(self, ground: Ground) -> None:
@@ -286,6 +372,107 @@ class MailboxContract:
             list(mailbox.look(question()))
         assert (caught.value.why, caught.value.detail) == (Why.NO_FOLDER, "Nowhere")
 
+    # ── one correspondent's mail ─────────────────────────────────────────────────────────────────
+
+    def test_all_mail_from_and_to_a_correspondent_is_found_whatever_its_age(self, ground: Ground) -> None:
+        """In whichever field and letter case the address stands; what only mentions it is not theirs."""
+        theirs = {
+            ground.put("inbox", letter("p1@post.example", sender=f"Ann <{ANN}>"), LATELY),
+            ground.put("inbox", letter("p2@post.example", sender="Ann <Ann@POST.example>"), LONG_AGO),
+            ground.put("inbox", letter("p3@relay.example", sender=HELPLINE, recipient=ANN), LATELY),
+            ground.put("inbox", also("Cc", "p4@relay.example"), LATELY, ("\\Seen",)),
+            ground.put("inbox", also("Reply-To", "p5@post.example"), LATELY),
+        }
+        others = [
+            ground.put("inbox", letter("p6@post.example", body=f"Ask {ANN} about it.\r\n"), LATELY),
+            ground.put("inbox", letter("p7@post.example", subject=f"About {ANN}"), LONG_AGO),
+            ground.put("inbox", letter("p8@post.example", sender=f"not-{ANN}"), LONG_AGO),
+            ground.put("inbox", letter("p9@post.example", sender=f"{ANN}.other.example"), LATELY),
+            ground.put("inbox", letter("p10@post.example", sender=f'"{ANN}" <bea@post.example>'), LATELY),
+        ]
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=(ANN,))
+        assert {item.ref.key for item in view.items} == theirs
+        assert not theirs & set(others)
+        assert (view.lots, view.census.total, view.census.ahead) == ((), None, None)
+        wanted = MARKER.address(ANN)
+        assert all(wanted in item.marks.parties and item.marks.message for item in view.items)
+        assert all(item.received for item in view.items)
+
+    def test_what_of_a_correspondents_mail_is_held_is_said_to_be(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        held = ground.put("inbox", letter("q1@post.example", sender=ANN), LATELY, (HOLD,))
+        ground.put("inbox", letter("q2@post.example", sender=ANN), LATELY)
+        kept = ground.put("Kept", letter("q3@post.example", sender=ANN), LATELY)
+        with ground.open(hold_folder="Kept") as mailbox:
+            views = {view.place.folder: view for view in mailbox.look(question(correspondents=(ANN,)))}
+        assert held_in(views["inbox"]) == {held}
+        assert held_in(views["hold"]) == {kept}
+
+    def test_every_party_to_a_message_is_known_by_a_mark(self, ground: Ground) -> None:
+        content = letter("q4@post.example", sender=f"Ann <{ANN}>", recipient=f"{HELPLINE}, bea@post.example")
+        ground.put("inbox", content, LATELY)
+        with ground.open() as mailbox:
+            [item] = view_of(mailbox, "inbox", correspondents=(ANN,)).items
+        assert item.marks.parties == {MARKER.address(each) for each in (ANN, HELPLINE, "bea@post.example")}
+
+    def test_a_party_in_a_field_that_no_parser_understands_is_not_overlooked(self, ground: Ground) -> None:
+        needs(ground, "malformed")
+        rest = letter("q5@post.example", sender=ANN).partition(b"\r\n")[2]
+        key = ground.put("inbox", b"From: Ann with no brackets " + ANN.encode() + b"\r\n" + rest, LATELY)
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=(ANN,))
+        assert [item.ref.key for item in view.items] == [key]
+
+    def test_many_correspondents_are_sought_together(self, ground: Ground) -> None:
+        addresses = tuple(f"a.rather.long.name.of.somebody.{n}@a-long-domain.post.example" for n in range(60))
+        keys = {
+            ground.put("inbox", letter(f"q{n}@post.example", sender=addresses[n]), LATELY)
+            for n in (0, 31, 59)
+        }
+        with ground.open() as mailbox:
+            view = view_of(mailbox, "inbox", correspondents=addresses)
+        assert {item.ref.key for item in view.items} == keys
+
+    def test_of_an_advisors_folders_only_the_helplines_replies_to_them_are_seen(self, ground: Ground) -> None:
+        ours = ground.put("sent", letter("s1@relay.example", sender=HELPLINE, recipient=ANN), LATELY)
+        on_behalf = ground.put(
+            "sent",
+            letter("s2@relay.example", sender="b@relay.example", on_behalf_sender=HELPLINE, recipient=ANN),
+            LONG_AGO,
+        )
+        ground.put("sent", letter("s3@relay.example", sender="b@relay.example", recipient=ANN), LATELY)
+        ground.put("sent", letter("s4@relay.example", sender=HELPLINE, recipient="bea@post.example"), LATELY)
+        ground.put("inbox", letter("s5@post.example", sender=ANN), LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent", "trash")) as mailbox:
+            views = {view.place.folder: view for view in mailbox.look(question(correspondents=(ANN,)))}
+        assert {item.ref.key for item in views["sent"].items} == {ours, on_behalf}
+        assert not views["trash"].items
+        assert all(view.census.total is None and not view.lots for view in views.values())
+
+    def test_by_thread_only_the_answers_to_a_correspondent_are_seen(self, ground: Ground) -> None:
+        private = "Bea <bea@relay.example>"
+        answer = letter("u1@relay.example", sender=private, recipient=ANN, in_reply_to="ask@post.example")
+        other = letter(
+            "u2@relay.example", sender=private, recipient="c@post.example", in_reply_to="ask@post.example"
+        )
+        key = ground.put("sent", answer, LATELY)
+        ground.put("sent", other, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            asked = {"replying_to": ("<ask@post.example>",), "correspondents": (ANN,)}
+            view = view_of(mailbox, "sent", **asked)
+        assert [item.ref.key for item in view.items] == [key]
+
+    def test_looking_for_a_correspondent_leaves_everything_as_it_was(self, ground: Ground) -> None:
+        for n in range(3):
+            ground.put(
+                "inbox", letter(f"v{n}@post.example", sender=ANN), LATELY, ("\\Flagged",) if n % 2 else ()
+            )
+        before = ground.messages("inbox")
+        with ground.open() as mailbox:
+            list(mailbox.look(question(correspondents=(ANN,))))
+        assert ground.messages("inbox") == before
+
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 
     def test_a_place_is_found_by_role_and_by_label(self, ground: Ground) -> None:
@@ -348,6 +535,91 @@ class MailboxContract:
             assert mailbox.stand(place, keys).held == (keys[0],)
         assert [seen.flags for seen in ground.messages("sent")] == [{"\\seen", HOLD.lower()}, {"\\seen"}]
 
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    def test_what_bears_a_keyword_is_known_by_its_marks(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        contents = [letter(f"i{n}@post.example", references=(f"root{n}@post.example",)) for n in range(3)]
+        flags = ((HOLD,), (), ("\\Flagged",))
+        keys = [ground.put("inbox", each, LATELY, flags[n]) for n, each in enumerate(contents)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            found = {item.ref.key: item for item in mailbox.identify(place, [*keys, ground.absent(keys[-1])])}
+            assert list(mailbox.identify(place, keys[1:2])) == [found[keys[1]]]
+        assert set(found) == set(keys)
+        assert [found[key].is_held for key in keys] == [True, False, False]
+        assert [found[key].received for key in keys] == [LATELY] * 3
+        for key, content in zip(keys, contents, strict=True):
+            assert replace(found[key].marks, conversation=None) == marks_of(content, MARKER)
+
+    def test_mail_is_sought_by_its_message_id_in_whatever_folder(self, ground: Ground) -> None:
+        wanted = {
+            ground.put("inbox", letter("S1@post.example"), LONG_AGO),
+            ground.put("sent", letter("S1@post.example", body="the same name\r\n"), LATELY),
+        }
+        ground.put("inbox", letter("xS1@post.example"), LATELY)
+        ground.put("inbox", letter("S1@post.examples.example"), LATELY)
+        ground.put("inbox", letter("s2@post.example", references=("S1@post.example",)), LATELY)
+        with ground.open() as mailbox:
+            for name in ("S1@post.example", "<S1@post.example>"):
+                found = list(mailbox.seek(Wanted(message_id=name)))
+                assert [item.marks.message for item in found] == [MARKER.message("S1@post.example")] * 2
+                assert {item.ref.key for item in found} == wanted
+            assert list(mailbox.seek(Wanted(message_id='no" such) id@post.example'))) == []
+
+    def test_mail_is_sought_by_who_wrote_or_got_it_and_by_day(self, ground: Ground) -> None:
+        """The whole address, case aside; never mail that merely speaks of somebody."""
+        ann, other = "ann@post.example", "other@post.example"
+        mine = [
+            letter("c1@post.example", sender=f"Ann <{ann}>", recipient=HELPLINE),
+            letter("c2@post.example", sender=HELPLINE, recipient=f"somebody <{other}>, A <ANN@post.example>"),
+        ]
+        keys = [ground.put("inbox", mine[0], LONG_AGO), ground.put("sent", mine[1], LATELY)]
+        for n, content in enumerate(
+            (
+                letter("c3@post.example", sender=f"Joann <jo{ann}>"),
+                letter("c4@post.example", sender=f'"{ann}" <{other}>', body=f"I know {ann}.\r\n"),
+            )
+        ):
+            ground.put("inbox", content, LATELY + timedelta(minutes=n))
+        with ground.open() as mailbox:
+
+            def sought(since: datetime | None = None, until: datetime | None = None) -> list[object]:
+                return [item.ref.key for item in mailbox.seek(Wanted(address=ann, since=since, until=until))]
+
+            assert sought() == keys
+            assert sought(since=LATELY) == keys[1:]
+            assert sought(until=LATELY) == keys[:1]
+            assert sought(LONG_AGO, LONG_AGO + timedelta(seconds=1)) == keys[:1]
+            assert sought(LONG_AGO + timedelta(seconds=1), LATELY) == []
+
+    def test_the_keyword_of_a_hold_is_taken_away_and_no_other(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        keys = [ground.put("inbox", letter(f"w{n}@post.example"), LONG_AGO, ("\\Seen", HOLD)) for n in (1, 2)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            mailbox.unhold(place, keys[:1])
+            assert mailbox.stand(place, keys).held == (keys[1],)
+            mailbox.hold(place, keys)
+            mailbox.hold(place, keys)
+            assert mailbox.stand(place, keys).held == tuple(keys)
+            mailbox.unhold(place, keys)
+            mailbox.unhold(place, keys)
+            assert held_in(view_of(mailbox, "inbox")) == set()
+        assert [seen.flags for seen in ground.messages("inbox")] == [{"\\seen"}] * 2
+
+    def test_what_lies_in_the_hold_folder_is_known_and_cannot_be_let_go(self, ground: Ground) -> None:
+        key = ground.put("Kept", letter("f1@post.example"), LONG_AGO)
+        with ground.open(hold_folder="Kept") as mailbox:
+            view = view_of(mailbox, "hold")
+            [item] = mailbox.identify(view.place, [key])
+            assert (item.is_held, item.received) == (True, LONG_AGO)
+            assert item.marks.message is not None
+            with pytest.raises(Refused) as caught:
+                mailbox.unhold(view.place, [key])
+            assert caught.value.why is Why.HOLD_FOLDER
+            assert held_in(view_of(mailbox, "hold")) == {key}
+
     def test_what_another_client_marked_deleted_is_not_expunged_with_ours(self, ground: Ground) -> None:
         needs(ground, "uidplus", "deletion-flag")
         ours = ground.put("inbox", letter("o1@post.example"), LONG_AGO)
@@ -408,7 +680,9 @@ class MailboxContract:
         with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
             messages = list(source.fetch(source.place(Role.SENT), keys))
             assert [message.key for message in messages] == keys
-            home.add(home.place(Role.SENT), messages)
+            parcels = source.pack(source.place(Role.SENT), keys) if home.takes_parcels else {}
+            packed = [replace(each, parcel=parcels.get(each.key, "")) for each in messages]
+            home.add(home.place(Role.SENT), packed)
         return self.seen(ground, "there")
 
     def seen(self, ground: Ground, where: str = "here") -> list[tuple[bytes, datetime, frozenset[str]]]:

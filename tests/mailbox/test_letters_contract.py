@@ -12,7 +12,7 @@ from retentiond.config import LettersSettings
 from retentiond.core.model import Kind, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Scope
+from retentiond.mailbox.base import Mailbox, Scope, Wanted
 from retentiond.mailbox.letters import LettersMailbox
 from tests.letters.disks import Disk, disk
 from tests.mailbox.contract import LATELY, LONG_AGO, MailboxContract, due_in, question, results, view_of
@@ -24,7 +24,9 @@ LACKING = {
     "carrying": ("way_home", "goes_home", "go_home", "stays_behind", "fetch", "twin", "copy_at_home"),
     "keywords": ("keyword", "interrupted_deed", "hold_set_since"),
     "flags": ("looking_leaves", "another_client_marked"),
-    "threads": ("threads",),
+    "threads": ("threads", "marks_come", "relatives"),
+    "headers": ("is_sought",),
+    "correspondents": ("correspondent", "party"),
     "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
 }
 
@@ -124,6 +126,11 @@ class TestLetters(MailboxContract):
             [item] = view_of(mailbox, "inbox").items
         assert (item.ref.key, item.received) == (key, ahead)
 
+    def test_letters_bear_no_addresses_so_none_is_a_correspondents(self, ground: LettersGround) -> None:
+        ground.put("inbox", b"From: ann@post.example\r\n\r\na letter", LONG_AGO)
+        with ground.open() as mailbox:
+            assert list(mailbox.look(question(correspondents=("ann@post.example",)))) == []
+
     def test_looking_leaves_everything_as_it_was_here_too(self, ground: LettersGround) -> None:
         """Not even the time of the last reading changes."""
         for n in range(4):
@@ -169,6 +176,7 @@ class TestLetters(MailboxContract):
                 lambda: mailbox.add(place, []),
                 lambda: mailbox.copy(place, [], mailbox, place),
                 lambda: mailbox.hold(place, []),
+                lambda: mailbox.seek(Wanted("any")),
                 lambda: mailbox.unmark(place, []),
                 mailbox.message_ids,
             ):

@@ -14,30 +14,31 @@ from tests.stories.world import Seen, World
 
 @dataclass
 class Across(World):
-    """`home` is the helpline's kind of server, `away` the advisor's; each seeds and reads its own end."""
+    """`home` is the helpline's kind of server, `advisors` the advisor's; each seeds and reads its own end."""
 
     home: World
-    away: World
+    advisors: World
     directory: Path
 
     tables: ClassVar[str] = '[log]\nlevel = "debug"\nformat = "json"\n'
     advisors_account: ClassVar[str] = "away"
 
     def __post_init__(self) -> None:
-        self.line, self.ana = self.home.line, self.away.ana
+        self.line, self.ana = self.home.line, self.advisors.ana
         self.begin("nobody asks")
 
     def account(self) -> str:
         return self.home.account()
 
     def accounts(self) -> str:
+        ends = {"mail": (self.home.account(), self.home.secret), "away": self.advisors.away()}
         return "\n".join(
-            f'[account.{name}]\n{world.account()}\nsecret = {{ file = "{world.secret}" }}'
-            for name, world in (("mail", self.home), ("away", self.away))
+            f'[account.{name}]\n{account}\nsecret = {{ file = "{secret}" }}'
+            for name, (account, secret) in ends.items()
         )
 
     def _side(self, mailbox: Any) -> World:
-        return self.home if mailbox is self.line else self.away
+        return self.home if mailbox is self.line else self.advisors
 
     def address(self, mailbox: Any) -> str:
         return self._side(mailbox).address(mailbox)

@@ -63,6 +63,9 @@ class Cloud(World):
     def account(self) -> str:
         return self._table(self.helplines)
 
+    def away(self) -> tuple[str, Path]:
+        return self._table(self.advisors), self.other
+
     def accounts(self) -> str:
         return f"""{super().accounts()}
 [account.advisors]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from retentiond.arming import arm
@@ -33,6 +34,40 @@ class PowerCut(BaseException):
     """The machine went dark. Nothing may catch it."""
 
 
+_COMMITS = [
+    "intend",
+    "advance",
+    "settle",
+    "swept",
+    "arm",
+    "first_seen",
+    "record",
+    "begin_erasure",
+    "end_erasure",
+    "forget_marks",
+]
+
+
+class CuttingBook:
+    """The real ledger, with the power cut before or after any of its commits."""
+
+    def __init__(self, book: Any, tick: Any) -> None:
+        self._book, self._tick = book, tick
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._book, name)
+        if name not in _COMMITS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            self._tick(name)
+            result = found(*args, **more)
+            self._tick(name)
+            return result
+
+        return call
+
+
 def mail(sender: str, name: str, to: str = "writer@post.example", answers: str = "", text: str = "") -> bytes:
     """A message whose Message-ID is made from `name`."""
     parent = f"In-Reply-To: <{answers}@x.example>\r\nReferences: <{answers}@x.example>\r\n" if answers else ""
@@ -47,6 +82,7 @@ class World:
     directory: Path
     server: MemoryServer = field(default_factory=MemoryServer)
     by_thread: bool = False
+    longest: Period | None = None
     limits: Limits = field(default_factory=Limits)
     wrap: Callable[[Ledger], Ledger] = lambda book: book
     founded: datetime = NOW - timedelta(days=1)
@@ -72,7 +108,8 @@ class World:
             self._target(Scope(name, Kind.ADVISOR, identities), address, marker)
             for name, address in ADVISORS.items()
         ]
-        return Estate((*helplines, *advisors), ZONE, self.limits, marker, self.by_thread)
+        by_conversation = self.longest is not None
+        return Estate((*helplines, *advisors), ZONE, self.limits, marker, self.by_thread, by_conversation)
 
     def _target(self, scope: Scope, address: str, marker: Marker) -> Target:
         name = scope.target
@@ -84,6 +121,7 @@ class World:
             scope.identities if scope.kind is Kind.HELPLINE else (),
             address,
             lambda: MemoryMailbox(self.server, name, scope, marker),
+            longest=self.longest,
         )
 
     def put(self, mailbox: str, folder: str, content: bytes, received: datetime | None, *flags: str) -> int:

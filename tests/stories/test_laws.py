@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +25,7 @@ from tests.stories.small_world import (
     HELPLINES,
     LINE,
     NOW,
+    CuttingBook,
     PowerCut,
     World,
     mail,
@@ -155,26 +155,6 @@ def test_home_holds_as_many_copies_as_there_were_strays_and_no_more(
             assert world.contents("line", "Sent").count(content) == expected
 
 
-class _CuttingBook:
-    """The real ledger, with the power cut before or after any of its commits."""
-
-    def __init__(self, book: Any, tick: Any) -> None:
-        self._book, self._tick = book, tick
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._book, name)
-        if name not in ("intend", "advance", "settle", "swept", "arm", "first_seen"):
-            return found
-
-        def call(*args: Any, **more: Any) -> Any:
-            self._tick(name)
-            result = found(*args, **more)
-            self._tick(name)
-            return result
-
-        return call
-
-
 def sweep_with_cut_at(world: World, moment: int) -> bool:
     """Whether the power was cut: at the nth moment before or after an effect or a commit."""
     count = 0
@@ -186,7 +166,7 @@ def sweep_with_cut_at(world: World, moment: int) -> bool:
             raise PowerCut
 
     world.server.on_effect = tick
-    world.wrap = lambda book: _CuttingBook(book, tick)  # type: ignore[assignment, return-value]
+    world.wrap = lambda book: CuttingBook(book, tick)  # type: ignore[assignment, return-value]
     try:
         world.sweep()
     except PowerCut:

@@ -77,6 +77,7 @@ class World(ABC):
     def begin(self, password: str) -> None:
         """Writes the secret and the configuration, and opens the book."""
         self.printed: list[str] = []
+        self.logged: list[str] = []
         self.complaints = ""
         self.state = self.directory / "state"
         self.config = self.directory / "retentiond.toml"
@@ -112,6 +113,10 @@ class World(ABC):
     def parts(self, mailbox: Any, folder: Role) -> list[Seen]:
         """The folder as `mail` gives it, each message by what survives of it on every kind of server."""
         return self.mail(mailbox, folder)
+
+    def away(self) -> tuple[str, Path]:
+        """The keys of the account by which an advisor's mailbox is opened from elsewhere, and its secret."""
+        return self.account(), self.secret
 
     def accounts(self) -> str:
         """The tables of the accounts."""
@@ -152,6 +157,7 @@ told = 2026-01-01
         logs.unconfigure()
         self.printed.append(out.getvalue())
         self.complaints = err.getvalue()
+        self.logged.append(self.complaints)
         assert_no_canary(texts=(out.getvalue(), err.getvalue()))
         return code
 

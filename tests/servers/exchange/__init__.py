@@ -15,6 +15,7 @@ with a real server yet, so a test that rests on one of them proves less than it 
 - An item without a date is less than every date, and sorts before them.
 - A conversation is known by the first message that References or In-Reply-To names.
 - How MIME is given in other words (`content.rewritten`): headers, their order, boundaries; never parts.
+- What another server exported is ErrorCorruptData (`Exchange.takes_foreign_streams`).
 - The search key (0x300B) stays with an item through moves, copies, exports and the bins.
 """
 

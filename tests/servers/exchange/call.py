@@ -28,6 +28,7 @@ class Call:
     is_impersonating: bool
     body: Element
     rewrites_mime: bool
+    takes_foreign_streams: bool
 
     def mailbox(self, address: str) -> Mailbox:
         found = self.store.mailboxes.get(address.strip().lower())

@@ -40,6 +40,7 @@ class Desk:
         self.schema_faults: list[str] = []
         self.failures: list[str] = []
         self.rewrites_mime = True
+        self.takes_foreign_streams = False
         self.lock = threading.RLock()
         self._count = 0
 
@@ -168,6 +169,7 @@ class Desk:
             envelope.impersonated is not None,
             envelope.body,
             self.rewrites_mime,
+            self.takes_foreign_streams,
         )
         return carry_out(envelope.operation, call, action)
 

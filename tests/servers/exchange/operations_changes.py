@@ -167,7 +167,7 @@ def upload_items(call: Call) -> list[Part]:
             if len(data) * 3 // 4 > SIZE_LIMIT:
                 raise EwsError("ErrorMessageSizeExceeded")
             try:
-                item, _origin = unpack(data, call.store.clock.now())
+                item = unpack(data, call.store, takes_foreign=call.takes_foreign_streams)
             except CorruptParcel:
                 raise EwsError("ErrorCorruptData") from None
             call.store.place(item, folder)

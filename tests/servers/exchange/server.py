@@ -20,9 +20,10 @@ from tests.servers.exchange.https import HttpsServer
 from tests.servers.exchange.names import PATH, TOKEN_PATH
 from tests.servers.exchange.operations import CHANGING
 from tests.servers.exchange.rights import Right
+from tests.servers.mailstore.clock import Clock
 from tests.servers.mailstore.handles import MailboxHandle
 from tests.servers.mailstore.retention import Sent
-from tests.servers.mailstore.store import Clock, Mailbox
+from tests.servers.mailstore.store import Mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,15 @@ class Exchange:
     @rewrites_mime.setter
     def rewrites_mime(self, value: bool) -> None:
         self._desk.rewrites_mime = value
+
+    @property
+    def takes_foreign_streams(self) -> bool:
+        """Whether what another server exported can be imported here. Can be set; at first it cannot."""
+        return self._desk.takes_foreign_streams
+
+    @takes_foreign_streams.setter
+    def takes_foreign_streams(self, value: bool) -> None:
+        self._desk.takes_foreign_streams = value
 
     @property
     def sent(self) -> list[Sent]:

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tests.servers.graph.call import Answer, Asked, GraphError
-from tests.servers.graph.desk import Desk, bearer
+from tests.servers.graph.desk import Desk
+from tests.servers.graph.gate import bearer
 
 MOST = 20
 AT_ONCE = 4
@@ -20,7 +21,7 @@ _KNOWN = frozenset(("id", "method", "url", "headers", "body", "dependsOn"))
 
 def carry_out(desk: Desk, asked: Asked, number: int) -> Answer:
     """Answers all the requests of a batch. Raises GraphError for one that is malformed, and HangUp."""
-    if not desk.tenant.is_good(bearer(asked)):
+    if not desk.gate.tenant.is_good(bearer(asked)):
         raise GraphError(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
     body = asked.body if isinstance(asked.body, dict) else {}
     requests = body.get("requests")

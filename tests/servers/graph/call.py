@@ -66,10 +66,16 @@ class Switches:
     sends_not_read: bool = True
     #: A DELETE of an immutable id that is gone answers 403, not 404.
     gone_is_forbidden: bool = True
-    #: MIME is given in other words than it was stored in.
-    rewrites_mime: bool = True
     #: Streams exported by another server can be imported.
     takes_foreign_streams: bool = False
+    #: Immutable ids hold for items of mailboxes too; the documentation names messages, not these.
+    items_know_immutable_ids: bool = True
+    #: internetMessageHeaders of what is in Sent Items; some say that only received mail has them.
+    sent_has_headers: bool = True
+    #: A message made in JSON with PidTagMessageFlags, and without its bit for "unsent", is no draft.
+    json_makes_sent_mail: bool = True
+    #: MIME is given in other words than it was stored in.
+    rewrites_mime: bool = True
     #: Purges, Versions and the root of Recoverable Items can be named, not only found.
     names_every_bin: bool = True
     #: nextLinks carry an opaque token instead of $skip.
@@ -125,7 +131,12 @@ class Call:
     is_archive: bool = False
 
     def id_of(self, item: Item) -> str:
-        return item.lasting_id if self.asked.is_immutable else item.id.translate(FOR_ADDRESSES)
+        is_lasting = self.asked.is_immutable and self._knows_lasting
+        return item.lasting_id if is_lasting else item.id.translate(FOR_ADDRESSES)
+
+    @property
+    def _knows_lasting(self) -> bool:
+        return "mailbox" not in self.keys or self.switches.items_know_immutable_ids
 
     def folder(self, key: str = "folder") -> Folder:
         """The folder that the path names, by a well-known name or by its id."""
@@ -152,6 +163,8 @@ class Call:
 
     def item_by(self, id_: str, folder: Folder | None = None) -> Item:
         mailbox, kind, number = self._found(id_)
+        if kind == "L" and not self._knows_lasting:
+            raise GraphError(400, "ErrorInvalidIdMalformed", "Id is malformed.")
         known = mailbox.by_lasting if kind == "L" else mailbox.by_number
         found = known.get(number) if mailbox is self.mailbox and kind in "IL" else None
         if found is None or folder not in (None, found.home):

@@ -133,7 +133,7 @@ def _page(spoil: Callable[[dict[str, Any], str], None]) -> Action:
 def broken_next_link() -> Action:
     """The page's nextLink leads nowhere on this server."""
     return _page(
-        lambda page, url: page.update({"@odata.nextLink": url.partition("?")[0] + "/nowhere?$skip=1"})
+        lambda page, url: page.update({"@odata.nextLink": url.partition("?")[0] + "/not/there?$skip=1"})
     )
 
 

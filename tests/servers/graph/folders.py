@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.servers.graph.call import Answer, Call, folder_id
+from tests.servers.graph.call import Answer, Call, GraphError, folder_id
 from tests.servers.graph.pages import context, page, read_options
+from tests.servers.mailstore.names import Known
 from tests.servers.mailstore.store import Folder, Mailbox
 
 HIDDEN = "includeHiddenFolders"
@@ -15,7 +16,7 @@ _USER = ("displayName", "userPrincipalName", "mail")
 def get_user(call: Call) -> Answer:
     address = call.mailbox.address
     values = {"displayName": call.mailbox.name, "userPrincipalName": address, "mail": address}
-    options = read_options(call, None)
+    options = read_options(call, "user")
     body = {"@odata.context": context(call, "/$entity"), "id": user_id(call.mailbox)}
     body |= {name: values[name] for name in (options.select or _USER) if name in values}
     return Answer(200, body, kind="graph.user")
@@ -54,13 +55,37 @@ def list_child_folders(call: Call) -> Answer:
 
 
 def get_mail_folder(call: Call) -> Answer:
-    options = read_options(call, None, [HIDDEN])
+    options = read_options(call, "mailFolder", [HIDDEN])
     body = {"@odata.context": context(call, "/$entity"), **mail_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailFolder")
 
 
+def create_mail_folder(call: Call) -> Answer:
+    body = call.asked.body if isinstance(call.asked.body, dict) else {}
+    name = str(body.get("displayName", ""))
+    top = call.mailbox.known("msgfolderroot")
+    if not name or any(child.name == name for child in top.children):
+        raise GraphError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
+    folder = call.mailbox.make(Known("", name, "msgfolderroot"), top)
+    told = {"@odata.context": context(call, "/$entity"), **mail_folder(folder, None)}
+    return Answer(201, told, kind="graph.mailFolder")
+
+
+def permanently_delete_mail_folder(call: Call) -> Answer:
+    """The folder is gone at once; what was in it stands in Purges (mailFolder: permanentDelete)."""
+    folder = call.folder()
+    for gone in (folder, *folder.below()):
+        for item in list(gone.items.values()):
+            quiet = not call.switches.sends_not_read
+            call.retention.delete(item, "Purge", suppress_receipts=quiet, cancels=False)
+        del call.mailbox.folders[gone.number]
+    if folder.parent:
+        folder.parent.children.remove(folder)
+    return Answer(204)
+
+
 def _mail_folders(call: Call, parent: Folder) -> Answer:
-    options = read_options(call, None, [HIDDEN])
+    options = read_options(call, "mailFolder", [HIDDEN])
     shows_hidden = call.asked.query.get(HIDDEN, "").lower() == "true"
     children = [
         child for child in parent.children if is_mail(child) and (shows_hidden or not child.is_hidden)
@@ -101,13 +126,13 @@ def list_mailbox_child_folders(call: Call) -> Answer:
 
 
 def get_mailbox_folder(call: Call) -> Answer:
-    options = read_options(call, None)
+    options = read_options(call, "mailboxFolder")
     body = {"@odata.context": context(call, "/$entity"), **mailbox_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailboxFolder")
 
 
 def _mailbox_folders(call: Call, parent: Folder) -> Answer:
-    options = read_options(call, None)
+    options = read_options(call, "mailboxFolder")
     shown = parent.children[options.skip : options.skip + options.top]
     things = [mailbox_folder(child, options.select) for child in shown]
     return page(call, "mailboxFolder", things, options, len(parent.children))

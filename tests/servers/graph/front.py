@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,8 +23,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tests.servers.graph import batch
+from tests.servers.graph.answers import PAGE, HangUp, told
 from tests.servers.graph.call import Answer, Asked
-from tests.servers.graph.desk import PAGE, Desk, HangUp, Visit, told
+from tests.servers.graph.desk import Desk, Visit
 from tests.servers.graph.tenant import Refused
 from tests.servers.graph.wire import Connections, hang_up
 
@@ -100,8 +102,8 @@ class Front:
             return self._sent(told(400, "BadRequest", "Unable to read JSON request payload."))
         visit = arrive(asked)
         try:
-            if self.desk.switches.takes:
-                await asyncio.sleep(self.desk.switches.takes)
+            if self.desk.gate.switches.takes:
+                await asyncio.sleep(self.desk.gate.switches.takes)
             return self._sent(await run_in_threadpool(self.desk.answer, visit))
         except HangUp as end:
             whole = self._sent(end.answer).body if end.answer else b""
@@ -115,7 +117,8 @@ class Front:
 
     def _sent(self, answer: Answer) -> Response:
         content = json.dumps(answer.body).encode() if isinstance(answer.body, dict) else answer.body or b""
-        date = format_datetime(self.desk.store.clock.now().replace(microsecond=0), usegmt=True)
+        now = self.desk.gate.store.clock.now().astimezone(UTC)
+        date = format_datetime(now.replace(microsecond=0), usegmt=True)
         headers = {**answer.headers, "Date": date, "request-id": str(len(self.desk.requests))}
         kind = answer.content_type if answer.body is not None else None
         return Response(content, answer.status, headers, kind)
@@ -143,11 +146,13 @@ class Front:
         return await self._told(request, "discovery", lambda form: body)
 
     async def _token(self, request: Request) -> Response:
-        return await self._told(request, "token", lambda form: self.desk.tenant.granted(form, self.desk.base))
+        return await self._told(
+            request, "token", lambda form: self.desk.gate.tenant.granted(form, self.desk.gate.base)
+        )
 
     async def _identity(self, request: Request) -> Response:
         """As in App Service: $IDENTITY_ENDPOINT, with the secret of $IDENTITY_HEADER."""
-        is_known = request.headers.get("x-identity-header") == self.desk.tenant.identity_header
+        is_known = request.headers.get("x-identity-header") == self.desk.gate.tenant.identity_header
         return await self._identified(request, is_known)
 
     async def _machine_identity(self, request: Request) -> Response:
@@ -160,7 +165,7 @@ class Front:
         def grant(form: Mapping[str, str]) -> dict[str, Any]:
             if not is_known:
                 raise Refused("invalid_request", 50000, "The header that proves the caller is missing.")
-            return self.desk.tenant.identity_token(resource, self.desk.base)
+            return self.desk.gate.tenant.identity_token(resource, self.desk.gate.base)
 
         return await self._told(request, "identityToken", grant)
 
@@ -168,7 +173,7 @@ class Front:
         self, request: Request, operation: str, make: Callable[[Mapping[str, str]], dict[str, Any]]
     ) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))
-        tenant = self.desk.tenant
+        tenant = self.desk.gate.tenant
 
         def deed() -> Answer:
             if request.path_params.get("tenant", tenant.id) not in (tenant.id, "common"):
@@ -188,11 +193,11 @@ class Front:
 
     @property
     def _authority(self) -> str:
-        return f"{self.desk.base}/{self.desk.tenant.id}"
+        return f"{self.desk.gate.base}/{self.desk.gate.tenant.id}"
 
     @property
     def _host(self) -> str:
-        return self.desk.base.partition("://")[2]
+        return self.desk.gate.base.partition("://")[2]
 
 
 async def _asked(request: Request, path: str, version: str) -> Asked | None:

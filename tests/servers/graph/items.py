@@ -25,7 +25,7 @@ def list_items(call: Call) -> Answer:
 
 
 def get_item(call: Call) -> Answer:
-    options = read_options(call, ITEM)
+    options = read_options(call, "mailboxItem")
     item = call.item(call.folder())
     body = resources.mailbox_item(item, call.id_of(item), options.select, options.expand)
     return Answer(200, {"@odata.context": context(call, "/$entity"), **body}, kind="graph.mailboxItem")
@@ -123,9 +123,6 @@ def import_item(call: Call) -> Answer:
 
 def _unpacked(call: Call, data: str) -> Item:
     try:
-        item, origin = unpack(data, call.store.clock.now())
+        return unpack(data, call.store, takes_foreign=call.switches.takes_foreign_streams)
     except CorruptParcel:
         raise GraphError(400, "ErrorCorruptData", "The stream is corrupt.") from None
-    if origin != call.store.origin and not call.switches.takes_foreign_streams:
-        raise GraphError(400, "ErrorCorruptData", "The stream is corrupt.")
-    return item

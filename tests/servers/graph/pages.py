@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.servers.graph import extended, query
+from tests.servers.graph import extended, filters, query
 from tests.servers.graph.call import Answer, Call, GraphError
 from tests.servers.graph.query import Shape
 from tests.servers.graph.schema import schema
@@ -20,7 +20,6 @@ _KNOWN = frozenset(
     ("$top", "$skip", "$skiptoken", "$select", "$filter", "$orderby", "$count", "$expand", "$search")
 )
 
-Thing = TypeVar("Thing")
 Render = Callable[[Item, str, list[str] | None, list[str]], dict[str, Any]]
 
 
@@ -43,7 +42,7 @@ class Options:
     count: bool
 
 
-def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) -> Options:
+def read_options(call: Call, kind: str, others: Iterable[str] = ()) -> Options:
     """Reads the options. Raises GraphError for what this server, or the schema, does not know."""
     asked = call.asked.query
     strange = asked.keys() - _KNOWN - set(others)
@@ -51,8 +50,7 @@ def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) ->
         raise UnknownProperty(f"there is no query option {name}" for name in sorted(strange))
     select = asked["$select"].split(",") if "$select" in asked else None
     select = None if select is None else [name.strip() for name in select]
-    if shape:
-        check_paths(shape.kind, select or ())
+    check_paths(kind, select or ())
     top = _number(asked.get("$top", str(DEFAULT_TOP)))
     if not 1 <= top <= MOST_TOP:
         raise GraphError(400, "ErrorInvalidUrlQuery", "The value of $top must be from 1 to 1000.")
@@ -63,7 +61,9 @@ def read_options(call: Call, shape: Shape | None, others: Iterable[str] = ()) ->
     skip = _number(asked.get("$skip", "0"))
     if "$skiptoken" in asked:
         skip = _number(base64.urlsafe_b64decode(asked["$skiptoken"]).decode().removeprefix("skip:"))
-    expand = query.read_expand(asked["$expand"]) if "$expand" in asked else []
+    written = asked.get("$expand", "")
+    check_paths(kind, [written.partition("(")[0]] if written else ())
+    expand = query.read_expand(written) if written else []
     for id_ in expand:
         extended.key_of(id_)
     return Options(select, expand, top, skip, asked.get("$count", "").lower() == "true")
@@ -85,7 +85,7 @@ def _number(written: str) -> int:
 
 def listed(call: Call, folder: Folder, shape: Shape, render: Render, fits: Callable[[Item], bool]) -> Answer:
     """One page of the items of a folder, as the query has it."""
-    options = read_options(call, shape)
+    options = read_options(call, shape.kind)
     items = _chosen(call, folder, shape, fits)
     things = [
         render(item, call.id_of(item), options.select, options.expand)
@@ -101,13 +101,15 @@ def _chosen(call: Call, folder: Folder, shape: Shape, fits: Callable[[Item], boo
         raise GraphError(400, "ErrorInvalidUrlQuery", "Items are not searched.")
     if "$search" in written and len(written) > 1:
         raise GraphError(400, "SearchWithFilter", "The query parameter '$search' goes with no other.")
-    test, names = query.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])
+    test, names = filters.read_filter(shape, written["$filter"]) if "$filter" in written else (None, [])
     check_paths(shape.kind, names)
-    order = query.read_order(shape, written["$orderby"]) if "$orderby" in written else []
+    order = query.read_order(written["$orderby"]) if "$orderby" in written else []
+    check_paths(shape.kind, (path for path, _descends in order))
+    query.require_sortable(shape, order)
     if order and test:
         query.check_order(order, names)
     found = read_search(written["$search"]) if "$search" in written else None
-    unordered = [("receivedDateTime", True)] if shape.kind == "message" else []
+    unordered = [("sentDateTime" if found else "receivedDateTime", True)] if shape.kind == "message" else []
 
     def sort(items: list[Item]) -> list[Item]:
         kept = [item for item in items if fits(item)]

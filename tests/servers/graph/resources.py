@@ -115,15 +115,14 @@ MESSAGE = Shape(
 ITEM = Shape("mailboxItem", ITEM_FIELDS, frozenset(ITEM_FIELDS) - {"changeKey"}, extended.held)
 
 
-def message(item: Item, id_: str, names: list[str] | None, expanded: list[str]) -> dict[str, Any]:
-    """A message resource: the properties of `names`, or all that are given unasked."""
+def message(item: Item, id_: str, names: list[str], expanded: list[str]) -> dict[str, Any]:
+    """A message resource: the properties of `names`."""
     found = _begun(item, id_)
     start = next((start for start in _EVENTS if item.item_class.startswith(start)), None)
     if start:
         found["@odata.type"] = f"#microsoft.graph.{_EVENTS[start][0]}"
-    wanted = [name for name in MESSAGE_FIELDS if name not in ON_DEMAND] if names is None else names
-    found.update({name: MESSAGE_FIELDS[name](item) for name in wanted if name in MESSAGE_FIELDS})
-    if start and (names is None or "meetingMessageType" in names):
+    found.update({name: MESSAGE_FIELDS[name](item) for name in names if name in MESSAGE_FIELDS})
+    if start and "meetingMessageType" in names:
         found["meetingMessageType"] = _EVENTS[start][1]
     return _expanded(found, item, expanded)
 

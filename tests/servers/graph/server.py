@@ -22,9 +22,10 @@ from tests.servers.graph.folders import mailbox_id
 from tests.servers.graph.front import Front
 from tests.servers.graph.routes import CHANGING
 from tests.servers.graph.wire import Connections, Wire
+from tests.servers.mailstore.clock import Clock
 from tests.servers.mailstore.handles import MailboxHandle
 from tests.servers.mailstore.retention import Sent
-from tests.servers.mailstore.store import Clock, Mailbox
+from tests.servers.mailstore.store import Mailbox
 
 #: What the app of `Graph.app` may do in each mailbox; the product asks for less.
 EVERYTHING = (
@@ -49,10 +50,10 @@ class Graph:
         self.ca_file = authority.ca_file
         self._desk = Desk()
         self._lock = self._desk.lock
-        self.store = self._desk.store
-        self.tenant = self._desk.tenant
-        self.retention = self._desk.retention
-        self.switches = self._desk.switches
+        self.store = self._desk.gate.store
+        self.tenant = self._desk.gate.tenant
+        self.retention = self._desk.gate.retention
+        self.switches = self._desk.gate.switches
         self.faults = self._desk.faults
         self.requests = self._desk.requests
         self.schema_faults = self._desk.schema_faults
@@ -66,8 +67,8 @@ class Graph:
         connections: Connections = {}
         self._wire = Wire(Front(self._desk, connections).application, connections, authority, self.host)
         self.port = self._wire.port
-        self._desk.base = f"https://{self.host}:{self.port}"
-        self._desk.import_host = f"https://localhost:{self.port}"
+        self._desk.gate.base = f"https://{self.host}:{self.port}"
+        self._desk.gate.import_host = f"https://localhost:{self.port}"
 
     # ── the life of the server ───────────────────────────────────────────────────────────────────
 
@@ -92,33 +93,33 @@ class Graph:
     @property
     def endpoint(self) -> str:
         """Where Graph is, without a version: its tokens' resource, too."""
-        return self._desk.base
+        return self._desk.gate.base
 
     @property
     def url(self) -> str:
-        return f"{self._desk.base}/v1.0"
+        return f"{self._desk.gate.base}/v1.0"
 
     @property
     def authority_url(self) -> str:
         """For msal, with instance_discovery=False or `discovery_url`."""
-        return f"{self._desk.base}/{self.tenant.id}"
+        return f"{self._desk.gate.base}/{self.tenant.id}"
 
     @property
     def discovery_url(self) -> str:
-        return f"{self._desk.base}/common/discovery/instance"
+        return f"{self._desk.gate.base}/common/discovery/instance"
 
     @property
     def identity_environment(self) -> dict[str, str]:
         """The environment in which msal finds the managed identity (as in App Service)."""
         return {
-            "IDENTITY_ENDPOINT": f"{self._desk.base}/msi/token",
+            "IDENTITY_ENDPOINT": f"{self._desk.gate.base}/msi/token",
             "IDENTITY_HEADER": self.tenant.identity_header,
         }
 
     @property
     def machine_environment(self) -> dict[str, str]:
         """The same as on a virtual machine."""
-        return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self._desk.base}
+        return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": self._desk.gate.base}
 
     @property
     def clock(self) -> Clock:
@@ -189,7 +190,7 @@ class Graph:
         apps = self.tenant.apps.values()
         return (
             *self.tenant.tokens(),
-            *self._desk.sessions,
+            *self._desk.gate.sessions,
             *(app.secret for app in apps if app.secret),
             *self.tenant.assertions,
             self.tenant.identity_header,
@@ -197,8 +198,8 @@ class Graph:
 
     def end_sessions(self) -> None:
         """No importUrl given so far leads anywhere any more."""
-        for secret, session in self._desk.sessions.items():
-            self._desk.sessions[secret] = replace(session, ends=self.clock.now())
+        for secret, session in self._desk.gate.sessions.items():
+            self._desk.gate.sessions[secret] = replace(session, ends=self.clock.now())
 
     def counts(self) -> dict[str, int]:
         """Operations: how many requests there were, those within a batch among them."""

@@ -90,6 +90,10 @@ class Wire:
         await self._end.wait()
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
+        tasks = tuple(self._server.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         while self._server.server_state.connections:
             await asyncio.sleep(0.001)
         for server in self._server.servers:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.servers.mailstore.content import Content
-from tests.servers.mailstore.store import Item
+from tests.servers.mailstore.store import Item, Store
 
 _MAGIC = b"\x01\x00\x00\x00\x08\x00\x00\x00FTS"
 _DATES = ("received", "sent", "created")
@@ -21,7 +21,7 @@ _PLAIN = (
 
 
 class CorruptParcel(Exception):
-    """These bytes were never exported by anybody."""
+    """These bytes are no item that this store imports."""
 
 
 def pack(item: Item) -> bytes:
@@ -38,8 +38,9 @@ def pack(item: Item) -> bytes:
     return _MAGIC + zlib.crc32(raw).to_bytes(4, "big") + raw
 
 
-def unpack(data: str, now: datetime) -> tuple[Item, str]:
-    """The item of a parcel (base64) and the store that packed it. Raises CorruptParcel for anything else."""
+def unpack(data: str, store: Store, *, takes_foreign: bool) -> Item:
+    """The item of a parcel (base64). Raises CorruptParcel for anything else, and for what another store
+    packed unless that is taken."""
     try:
         parcel = base64.b64decode(data, validate=True)
     except binascii.Error:
@@ -55,6 +56,6 @@ def unpack(data: str, now: datetime) -> tuple[Item, str]:
     values["extended"] = {
         tuple(key): value if isinstance(value, str) else tuple(value) for key, value in values["extended"]
     }
-    origin = values.pop("origin")
-    item = Item(content=Content(base64.b64decode(values.pop("mime"))), modified=now, **values)
-    return item, origin
+    if values.pop("origin") != store.origin and not takes_foreign:
+        raise CorruptParcel
+    return Item(content=Content(base64.b64decode(values.pop("mime"))), modified=store.clock.now(), **values)

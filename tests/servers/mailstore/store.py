@@ -11,9 +11,10 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
+from tests.servers.mailstore.clock import Clock
 from tests.servers.mailstore.content import Content
 from tests.servers.mailstore.names import ARCHIVE, STANDARD, Known, element_of
 
@@ -23,25 +24,6 @@ Value = str | tuple[str, ...]
 #: Exchange writes ids in the common alphabet of base64, Graph in the one for addresses.
 FOR_ADDRESSES = str.maketrans("+/", "-_")
 _FROM_ADDRESS = str.maketrans("-_", "+/")
-
-
-class Clock:
-    """The server's clock: the machine's, until it is set; then it stands still."""
-
-    def __init__(self) -> None:
-        self._set: datetime | None = None
-        self._ahead = timedelta(0)
-
-    def now(self) -> datetime:
-        return (self._set or datetime.now(UTC)) + self._ahead
-
-    def set(self, moment: datetime) -> None:
-        """`moment` is aware."""
-        assert moment.tzinfo, "the server's clock is set to an aware instant"
-        self._set, self._ahead = moment, timedelta(0)
-
-    def advance(self, by: timedelta) -> None:
-        self._ahead += by
 
 
 @dataclass(eq=False, repr=False)

@@ -1,0 +1,88 @@
+"""Everybody who is party to a message is seen in its headers, whatever a sender made of them (P9)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retentiond.mailbox.headers import is_address, marks_of, parties_of, spellings
+from tests.mailbox.grounds import MARKER
+from tests.servers.seed import letter
+
+ANN, BEA = "ann@post.example", "bea@post.example"
+
+
+def marks(*addresses: str) -> set[bytes]:
+    return {MARKER.address(each) for each in addresses}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (f"Ann <{ANN}>", {ANN}),
+        (f"ANN@Post.Example, Bea <{BEA}>", {ANN, BEA}),
+        (f'"Ann, or so" <{ANN}>', {ANN}),
+        (f'"{BEA}" <{ANN}>', {ANN}),
+        (f"{BEA} <{ANN}>", {ANN, BEA}),
+        (f"Ann {ANN}", {ANN}),
+        (f"<<{ANN}>, {BEA}", {ANN, BEA}),
+        (f"{ANN}; {BEA}", {ANN, BEA}),
+        (f"Friends: {ANN}, {BEA};", {ANN, BEA}),
+        (f"({BEA}) {ANN}", {ANN, BEA}),
+        (f"=?utf-8?q?A=40n?= <{ANN}>", {ANN}),
+        (f"=?utf-8?b?////?= {ANN}", {ANN}),
+        ("undisclosed-recipients:;", set()),
+        ("", set()),
+    ],
+)
+def test_every_address_of_a_field_counts(value: str, found: set[str]) -> None:
+    header = f"To: {value}\r\nSubject: x\r\n\r\n".encode()
+    assert parties_of(header, MARKER).parties == marks(*found)
+
+
+def test_each_field_in_which_somebody_is_party_is_read() -> None:
+    names = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"]
+    people = [f"p{n}@post.example" for n in range(len(names))]
+    header = "".join(f"{name}: {who}\r\n" for name, who in zip(names, people, strict=True))
+    assert parties_of(header.encode() + b"\r\n", MARKER).parties == marks(*people)
+    mentions = f"Subject: {ANN}\r\nX-Failed-Recipients: {ANN}\r\n\r\nTo: {ANN}\r\n"
+    assert parties_of(mentions.encode(), MARKER).parties == set()
+
+
+def test_of_an_ordinary_message_it_sees_what_a_thread_does() -> None:
+    content = letter("a@post.example", sender=f"Ann <{ANN}>", in_reply_to="b@post.example")
+    assert parties_of(content, MARKER) == marks_of(content, MARKER)
+
+
+@given(st.binary(max_size=300))
+def test_no_header_stops_it(noise: bytes) -> None:
+    header = b"From: " + noise + b"\r\nTo: ann@post.example\r\n\r\n"
+    parties_of(header, MARKER)
+    assert MARKER.address(ANN) in parties_of(b"To: ann@post.example\r\nFrom: " + noise, MARKER).recipients
+
+
+@pytest.mark.parametrize(
+    ("address", "others"),
+    [
+        (ANN, ()),
+        (" Ann@Post.Example ", ()),
+        ("ann@b\xfccher.example", ("ann@xn--bcher-kva.example",)),
+        ("ann@xn--bcher-kva.example", ("ann@b\xfccher.example",)),
+        ("ann@" + "x" * 80 + ".example", ()),
+    ],
+)
+def test_a_domain_is_sought_in_both_its_spellings(address: str, others: tuple[str, ...]) -> None:
+    assert spellings(address) == (address.strip(), *others)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ann", "@post.example", "ann@", "a b@x.example", "a@b@c", "<a@b>", 'a"@b']
+)
+def test_what_is_no_bare_address_is_none(text: str) -> None:
+    assert not is_address(text)
+
+
+@pytest.mark.parametrize("text", [ANN, "o'brien+tag@post.example", "\xe5nn@b\xfccher.example", "a@localhost"])
+def test_what_is_one_is_one(text: str) -> None:
+    assert is_address(text)
