@@ -757,7 +757,6 @@ class MailboxContract:
             assert {copy.key for copy in mailbox.copies(place, of, mailbox.sameness)} == {*found, more}
 
     def test_what_was_added_is_found_as_a_twin_at_once(self, ground: Ground) -> None:
-        needs(ground, "mime")
         message = Message(1, reply(1), LATELY, frozenset({"\\Seen"}))
         with ground.open() as mailbox:
             sent: Place = mailbox.place(Role.SENT)

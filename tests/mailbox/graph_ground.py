@@ -45,7 +45,7 @@ def graph_account(server: Graph, **changes: Any) -> GraphAccount:
 class GraphGround(Ground):
     """Two fresh mailboxes on a stand-in. A keyword is a category there, and nothing is marked deleted."""
 
-    lacks = frozenset({"deletion-flag", "sizes", "remake", "mime"})
+    lacks = frozenset({"deletion-flag", "sizes", "remake"})
 
     def __init__(self, server: Graph, *, recovers: bool = False, **changes: Any) -> None:
         self.server = server
