@@ -174,6 +174,8 @@ def _made(session: Session, folder: Folder, message: Message) -> str:
         try:
             answer = session.line.order(ask)
         except TurnedAway as refused:
+            if not refused.is_sure:
+                raise
             session.line.wait(attempt, refused.wait, refused.why)
             continue
         identity = answer.body.get("id")
@@ -226,6 +228,8 @@ class _Door:
             try:
                 answer = line.send_parcel(self._opened(), body)
             except TurnedAway as refused:
+                if not refused.is_sure:
+                    raise
                 line.wait(attempt, refused.wait, refused.why)
                 continue
             if answer.status in (401, 403, 404, 410) and attempt == 0:

@@ -186,12 +186,20 @@ class Session(Folders):
     def found(
         self, folders: Sequence[Folder], fields: Sequence[str], where: str, expand: Sequence[str] = ()
     ) -> Iterator[tuple[Folder, Row]]:
-        """What a search finds in several folders, in no order: the first pages in one request."""
-        options = query(select=",".join(fields), filter=where, expand=expanded(expand), top=str(PAGE))
+        """What a search finds in several folders, in no order: the first pages in one request. Counted like
+        a list: by it holds are found, and copies. Raises Unreachable(protocol) where it is not whole."""
+        told = {"select": ",".join(fields), "filter": where, "expand": expanded(expand)}
+        options = query(**told, top=str(PAGE), count="true")
         answers = self.line.ask_all([Ask(f"{self._messages(folder)}?{options}") for folder in folders])
         for folder, answer in zip(folders, answers, strict=True):
+            seen, total = 0, 0
             for body in self.line.further(answer):
-                yield from ((folder, row) for row in self._rows(body, folder))
+                rows = self._rows(body, folder)
+                count = body.get("@odata.count", total)
+                seen, total = seen + len(rows), count if isinstance(count, int) else 0
+                yield from ((folder, row) for row in rows)
+            if seen < total:
+                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
 
     def counts(self, wanted: Sequence[tuple[Folder, str]]) -> list[int]:
         """How many messages of a folder a search finds, for many at once; one of them is read."""
