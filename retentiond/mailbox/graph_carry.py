@@ -224,6 +224,7 @@ class _Door:
         answer was lost is not repeated."""
         body = {"FolderId": self._folder.id, "Mode": "create", "Data": parcel}
         line = self._session.line
+        is_fresh = False
         for attempt in range(_ATTEMPTS):
             try:
                 answer = line.send_parcel(self._opened(), body)
@@ -232,8 +233,8 @@ class _Door:
                     raise
                 line.wait(attempt, refused.wait, refused.why)
                 continue
-            if answer.status in (401, 403, 404, 410) and attempt == 0:
-                self._url = ""  # its time was over
+            if answer.status in (401, 403, 404, 410) and not is_fresh:
+                self._url, is_fresh = "", True  # its time was over
                 continue
             identity = answer.body.get("itemId")
             if answer.is_good and isinstance(identity, str) and identity:

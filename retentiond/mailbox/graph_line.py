@@ -172,16 +172,19 @@ class Line:
                 self._bear(trouble, attempt)
             attempt += 1
 
-    def ask_all(self, asks: Sequence[Ask]) -> list[Answer]:
+    def ask_all(self, asks: Sequence[Ask], *, gives_up_on_504: bool = False) -> list[Answer]:
         """The answers to many questions, in their order, twenty in a request; those that found the server
-        busy are asked again. Raises Unreachable."""
+        busy are asked again. `gives_up_on_504` as of one question. Raises Unreachable."""
         answers: list[Answer] = []
         for start in range(0, len(asks), BATCH):
             part = asks[start : start + BATCH]
-            answers += [self.ask(part[0])] if len(part) == 1 else self._asked_batch(part)
+            if len(part) == 1:
+                answers.append(self.ask(part[0], gives_up_on_504=gives_up_on_504))
+            else:
+                answers += self._asked_batch(part, gives_up_on_504)
         return answers
 
-    def _asked_batch(self, asks: Sequence[Ask]) -> list[Answer]:
+    def _asked_batch(self, asks: Sequence[Ask], gives_up_on_504: bool) -> list[Answer]:
         found: dict[int, Answer] = {}
         attempt = 0
         has_renewed = False
@@ -194,7 +197,8 @@ class Line:
                 trouble = None
                 for at, answer in zip(left, answers, strict=True):
                     try:
-                        self._raise_if_later(answer)
+                        if answer.status != 504 or not gives_up_on_504:
+                            self._raise_if_later(answer)
                         found[at] = answer
                     except _Trouble as each:
                         each.may_ask_again &= each.why is not Why.PASSWORD or not has_renewed

@@ -294,6 +294,31 @@ def test_nothing_that_stores_is_sent_twice(
     assert len(ground.messages("sent", "there")) == (operation != "updateMessage")
 
 
+def test_an_import_address_whose_time_is_over_is_asked_for_anew(ground: GraphGround) -> None:
+    """In the middle of a delivery, and after a wait: each parcel is stored once."""
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(4)]
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place = source.place(Role.SENT)
+        packed = source.pack(place, keys)
+        messages = [replace(each, parcel=packed[each.key]) for each in source.fetch(place, keys)]
+        seen = 0
+
+        def is_third(request: faults.Request) -> bool:
+            nonlocal seen
+            seen += request.operation == "importItem"
+            if seen == 3:
+                seen = 1000
+                ground.server.end_sessions()
+                return True
+            return False
+
+        ground.server.faults.at(is_third, faults.throttled())
+        home.add(home.place(Role.SENT), messages)
+    assert len(ground.messages("sent", "there")) == 4
+    assert count(ground, "createImportSession") == 2
+    assert count(ground, "importItem") == 6
+
+
 # ── a batch of which parts fail (39) ─────────────────────────────────────────────────────────
 
 
