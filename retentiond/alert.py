@@ -39,7 +39,7 @@ CODES: Final[dict[str, str]] = {
     Worry.STOPPED: "R07",
     Worry.PAUSED: "R08",
     Worry.ABANDONED: "R09",
-    Worry.HOLD_FORGOTTEN: "R10",
+    Cause.HOLD_OVERDUE: "R10",
     Cause.UNREACHABLE: "R11",
     Cause.HOME_UNREACHABLE: "R12",
     Cause.UNARMED: "R13",
@@ -54,6 +54,9 @@ CODES: Final[dict[str, str]] = {
     Cause.STILL_THERE: "R22",
     Cause.NOTICE: "R23",
     Cause.ERASURE_UNFINISHED: "R24",
+    Cause.HOLD_UNSTATED: "R25",  # nobody is told of these two by mail: they break no promise
+    Cause.HOLD_VANISHED: "R26",
+    Cause.CONVERSATION_UNKNOWN: "R40",
 }
 
 SUBJECT: Final = "A scheduled task needs attention"

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retentiond.audit import Progress, look_and_judge
+from retentiond.audit import Progress, concerned, look_and_judge
 from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
-from retentiond.locks import held
+from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -40,10 +40,9 @@ class Proposal:
 
 
 def propose(estate: Estate, name: str, book: Ledger, now: datetime) -> Proposal:
-    """Looks at the target afresh. Raises Unreachable where it (or, for an advisor, a home) is a gap."""
+    """Looks at the target afresh. Raises Unreachable where it, or what is looked at with it, is a gap."""
     target = estate.target(name)
-    needed = (target,) if target.kind is not Kind.ADVISOR else (*estate.of(Kind.HELPLINE), target)
-    plan = look_and_judge(estate, needed, now, book, Progress(), wants_days=True)
+    plan = look_and_judge(estate, concerned(estate, name), now, book, Progress(), wants_days=True)
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
     found = plan.target(name)
@@ -62,6 +61,7 @@ def arm(
     who: str,
     told: str = "",
     wait_seconds: float = 0,
+    waiting: Waiting = IN_SILENCE,
 ) -> tuple[Arming, Proposal]:
     """Arms the target if at most `number` items would leave its folders, by a fresh look.
 
@@ -69,7 +69,7 @@ def arm(
     result of nobody (None). Raises ArmingRefused with the new number, and Unreachable where another
     sweep holds the mailbox.
     """
-    with held(locks, (name,), wait_seconds) as names:
+    with held(locks, (name,), wait_seconds, waiting) as names:
         if name not in names:
             raise Unreachable(name, Why.LOCKED)
         proposal = propose(estate, name, book, now)
@@ -85,6 +85,7 @@ def arm(
             who=who,
             keeps_copies=_keeps_copies(proposal.target),
             told=told,
+            longest=str(proposal.target.longest or ""),
         )
         book.arm(name, arming)
     return arming, proposal

@@ -12,21 +12,27 @@ from retentiond.core.chain import HOUSE
 from retentiond.core.clock import doubt
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
+from retentiond.core.holds import Registered, keep, settle, sought
 from retentiond.core.model import (
     FolderView,
+    Item,
     Key,
     Kind,
     Place,
     Ref,
     Snapshot,
+    TargetView,
 )
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan, make_plan
+from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
+from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
-from retentiond.mailbox.base import Question
-from retentiond.survey import is_believed, item_mark, survey, undated
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.signs import with_signs
+from retentiond.survey import Further, is_believed, item_mark, survey, undated
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -43,13 +49,13 @@ Reviewed = Mapping[Place, frozenset[Key]]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items),
-    `waiting` before a lock is waited for."""
+    """Who hears how far it is: `looked` before each mailbox, `done` after each batch (target, items), and
+    `waiting` of locks that others have."""
 
     looked: Callable[[str], None] = lambda target: None
     done: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
-    waiting: Callable[[str], None] = lambda target: None
+    waiting: Waiting = IN_SILENCE
 
 
 NOBODY_HEARS = Progress()
@@ -105,11 +111,11 @@ def look_and_judge(
     """
     if not targets:
         return Plan(now, ())
-    questions = {
-        target.name: replace(estate.question(target, now, as_of), wants_days=wants_days) for target in targets
-    }
+    holds = book.holds.all() if book is not None else ()
+    questions = {target.name: _asked(estate, target, now, as_of, wants_days, holds) for target in targets}
     mailboxes = [(target.open(), questions[target.name]) for target in targets]
-    found = survey(mailboxes, progress.looked, crew)
+    further = _asking_for_signs(holds, estate) if book is not None else _asking_nothing
+    found = survey(mailboxes, progress.looked, crew, further)
     last_entry = book.last_minute() if book is not None else None
     doubted = doubt(now, found.clocks, last_entry, estate.is_synchronised()) if checks_clock else None
     if doubted is not None:
@@ -118,7 +124,40 @@ def look_and_judge(
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
     snapshot = _with_sightings(found.snapshot, estate, book, now)
-    return make_plan(snapshot, estate.house(as_of or now))
+    if book is None:
+        return make_plan(snapshot, estate.house(as_of or now))
+    known_by = keep if estate.correspondents else settle
+    register = known_by(snapshot, holds, now.astimezone(estate.zone).date())
+    return make_plan(snapshot, estate.house(as_of or now), register)
+
+
+def _asked(
+    estate: Estate,
+    target: Target,
+    now: datetime,
+    as_of: datetime | None,
+    wants_days: bool,
+    holds: Sequence[Registered],
+) -> Question:
+    """What is asked of a target. Any of its mail that is due may be a link in a conversation that is held:
+    only then its marks are asked for (the law of scale)."""
+    question = estate.question(target, now, as_of)
+    is_linked = any(hold.is_conversation and hold.target == target.name for hold in holds)
+    return replace(question, wants_days=wants_days, wants_marks=question.wants_marks or is_linked)
+
+
+def _asking_for_signs(holds: Sequence[Registered], estate: Estate) -> Further:
+    """Asks a mailbox for the marks of what is held there, and of what the register keeps there."""
+
+    def further(mailbox: Mailbox, view: TargetView) -> TargetView:
+        return with_signs(mailbox, view, sought(holds, view.target, view.kind), estate.marker)
+
+    return further
+
+
+def _asking_nothing(mailbox: Mailbox, view: TargetView) -> TargetView:
+    """Without a ledger there is no register, and the marks would die with the command."""
+    return view
 
 
 def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
@@ -126,17 +165,21 @@ def standings_of(estate: Estate, book: Ledger | None) -> dict[str, Standing]:
     standings = {}
     for target in estate.targets:
         if book is None:
-            standings[target.name] = Standing(target.rules, target.period)
+            standings[target.name] = Standing(target.rules, target.period, longest=target.longest)
         else:
-            standings[target.name] = Standing(target.rules, target.period, *book.standing(target.name))
+            known = book.standing(target.name)
+            standings[target.name] = Standing(target.rules, target.period, *known, target.longest)
     return standings
 
 
 def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
-    """The targets to look at: an advisor's replies need their homes looked at too."""
+    """The targets to look at: an advisor's replies need their homes looked at too, and a conversation may
+    have members anywhere."""
     if only is None:
         return estate.targets
     target = estate.target(only)
+    if target.longest is not None:
+        return (*estate.of(Kind.HELPLINE), *estate.of(Kind.ADVISOR))
     if target.kind is Kind.ADVISOR:
         return (*estate.of(Kind.HELPLINE), target)
     return (target,)
@@ -172,7 +215,9 @@ def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now
 
 def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
     """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    items = tuple(replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    known = (replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
+    is_long = isinstance(folder.items, Roll)
+    items: Sequence[Item] = Roll.of(folder.place, known) if is_long else tuple(known)
     census = folder.census
     if census.ahead is not None and asked.ahead is not None:
         more = sum(

@@ -58,6 +58,14 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldCounts:
+    """The register of holds after the last look: how many by ground, and which are past their review."""
+
+    by_ground: tuple[tuple[str, int], ...]
+    past_review: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """`finished` is when a sweep last came to its end; `cleared` are grave concerns that are gone and were
     told, for the all-clear. `previewed` is the month in which it was last mailed what a service that only
@@ -72,6 +80,7 @@ class Condition:
     seal: str = ""
     month: Month | None = None
     previewed: str = ""
+    holds: HoldCounts | None = None
 
     def succeeded_by(self, concerns: tuple[Concern, ...]) -> Condition:
         """This with other concerns; of those that are gone, what had been told is to be cleared."""
@@ -113,7 +122,15 @@ def _condition(told: dict[str, Any]) -> Condition:
         seal=str(told["seal"]),
         month=Month(**told["month"]) if told.get("month") else None,
         previewed=str(told.get("previewed", "")),
+        holds=_holds(told.get("holds")),
     )
+
+
+def _holds(told: dict[str, Any] | None) -> HoldCounts | None:
+    if told is None:
+        return None
+    by_ground = tuple((str(ground), int(count)) for ground, count in told["by_ground"])
+    return HoldCounts(by_ground, tuple(map(str, told["past_review"])))
 
 
 def _concern(told: dict[str, Any]) -> Concern:

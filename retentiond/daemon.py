@@ -27,8 +27,9 @@ from retentiond import notify
 from retentiond.audit import Progress
 from retentiond.condition import read as read_condition
 from retentiond.config import Schedule
+from retentiond.control import Control
 from retentiond.errors import AlreadyRunning, Exit, RetentionError
-from retentiond.locks import held, is_held
+from retentiond.locks import Holder, Waiting, held, is_held
 from retentiond.logs import get_logger
 from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
 
@@ -99,12 +100,14 @@ class Daemon:
         service: Service,
         schedule: Schedule,
         *,
+        control: Control | None = None,
         beside: Callable[[], AbstractContextManager[object]] = nullcontext,
         steady: Callable[[], float] = _boottime,
         signal_within: Callable[[float], int | None] = _signal_within,
     ) -> None:
         self._service = service
         self._schedule = schedule
+        self._control = control
         self._beside = beside
         self._steady = steady
         self._signal_within = signal_within
@@ -134,6 +137,8 @@ class Daemon:
             self._is_ready = True
             with self._beside():
                 try:
+                    if self._control is not None:
+                        self._control.open(self._is_asked_to_stop)
                     self.start()
                     self._wait()
                 finally:
@@ -167,7 +172,11 @@ class Daemon:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a round is being made."""
+        """Whether a round is being made, or something that somebody asked for."""
+        return self._is_in_round or (self._control is not None and self._control.is_at_work)
+
+    @property
+    def _is_in_round(self) -> bool:
         return not self._idle.is_set()
 
     @property
@@ -205,7 +214,7 @@ class Daemon:
             self._scheduler.reschedule_job(_WATCH, trigger=IntervalTrigger(hours=1, timezone=UTC))
             self._say_when()
         self._scheduler.wakeup()
-        if not self.is_at_work and not self._is_late():
+        if not self._is_in_round and not self._is_late():
             notify.tell(notify.ALIVE)
 
     def _wait(self) -> None:
@@ -222,13 +231,19 @@ class Daemon:
         self._is_stopping = True
         notify.tell(notify.STOPPING, notify.status("finishing the batch in hand"))
         self._scheduler.remove_all_jobs()
+        if self._control is not None:
+            self._control.close()
         deadline = self._steady() + GRACE
-        while not self._idle.wait(1.0) and self._steady() < deadline:
+        while not self._is_over_within(1.0) and self._steady() < deadline:
             notify.tell(notify.more_time(30))
         self._scheduler.shutdown(wait=False)
         if self.is_at_work:
             _log.warning("batch.abandoned")
         _log.info("daemon.stopped")
+
+    def _is_over_within(self, seconds: float) -> bool:
+        """Waits a little; whether neither a round nor a request is at work."""
+        return self._idle.wait(seconds) and (self._control is None or self._control.is_idle_within(seconds))
 
     # ── a round, in the scheduler's thread ───────────────────────────────────────────────────────
 
@@ -249,7 +264,8 @@ class Daemon:
             self._say_when()
 
     def _progress(self) -> Progress:
-        return Progress(self._looked, self._done, self._should_stop)
+        waiting = Waiting("round", None, self._waits, self._waited, self._is_asked_to_stop)
+        return Progress(self._looked, self._done, self._should_stop, waiting)
 
     def _looked(self, target: str) -> None:
         if self._is_asked_to_stop():
@@ -264,8 +280,22 @@ class Daemon:
         more = () if self._is_ready else (notify.more_time(START),)
         notify.tell(notify.ALIVE, notify.status(status), *more)
 
+    def _waits(self, target: str, holder: Holder | None) -> None:
+        if holder is None:
+            _log.info("lock.awaited", target=target)
+        else:
+            _log.info("lock.awaited", target=target, kind=holder.what, pid=holder.pid, uid=holder.uid)
+        self._tell(f"waiting for {target}, which somebody else has")
+
+    def _waited(self, target: str, seconds: float, is_had: bool) -> None:
+        if is_had:
+            _log.info("lock.taken", target=target, seconds=round(seconds, 1))
+        else:
+            _log.warning("lock.missed", target=target, seconds=round(seconds, 1))
+        notify.tell(notify.ALIVE)
+
     def _should_stop(self) -> bool:
-        return self._is_asked_to_stop() or (self.is_at_work and self._steady() - self._began > LONGEST)
+        return self._is_asked_to_stop() or (self._is_in_round and self._steady() - self._began > LONGEST)
 
     def _is_asked_to_stop(self) -> bool:
         """Also before this thread has taken the signal, while it verifies or settles."""

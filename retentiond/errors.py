@@ -126,6 +126,8 @@ class Why(StrEnum):
     OPEN_FILE = "open-file"
     IMMUTABLE = "immutable"
     NO_DEED = "no-deed"
+    HOLD_FOLDER = "hold-folder"
+    NO_KEYWORDS = "no-keywords"
     NO_PARCEL = "no-parcel"
     DISK = "disk"
 
@@ -185,6 +187,31 @@ class LedgerDamaged(RetentionError):
 
 
 @dataclass(eq=False)
+class LedgerOutdated(RetentionError):
+    """The ledger was made by an older version of retentiond; nothing is read from it before its upgrade."""
+
+    version: int
+    current: int
+    exit_code: ClassVar[int] = Exit.LEDGER
+
+
+@dataclass(eq=False)
+class UnknownHold(RetentionError):
+    """An id on the command line that no hold in the register bears."""
+
+    id: str
+    exit_code: ClassVar[int] = Exit.USAGE
+
+
+@dataclass(eq=False)
+class NothingFound(RetentionError):
+    """Nothing in the target's folders is what was asked for."""
+
+    target: str
+    exit_code: ClassVar[int] = Exit.FINDINGS
+
+
+@dataclass(eq=False)
 class StrayLost(RetentionError):
     """A reply on its way home stands in neither mailbox: everything stops (disaster 1)."""
 
@@ -216,6 +243,37 @@ class AlreadyRunning(RetentionError):
     """The service runs already on this state directory."""
 
     exit_code: ClassVar[int] = Exit.UNREACHED
+
+
+@dataclass(eq=False)
+class ControlRefused(RetentionError):
+    """The running service does not do it: `why` is a fixed code. Who may not ask ends with 77, what a
+    service that only looks will not do with 3, and what may go better the next time with 75."""
+
+    why: str
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        codes = {"stranger": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
+        return codes.get(self.why, Exit.UNREACHED)
+
+
+@dataclass(eq=False)
+class SecondPersonNeeded(RetentionError):
+    """One person may not do it alone. Another agrees by this code, to this number."""
+
+    code: str
+    number: int
+    exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class ApprovalRefused(RetentionError):
+    """What needs two persons was not agreed to: unknown, same, nobody, used, number or no-service."""
+
+    what: str
+    number: int = 0
+    exit_code: ClassVar[int] = Exit.STOPPED
 
 
 @dataclass(eq=False)
@@ -274,3 +332,12 @@ class PlanRefused(RetentionError):
 
     what: str
     exit_code: ClassVar[int] = Exit.STOPPED
+
+
+@dataclass(eq=False)
+class InstallFailed(RetentionError):
+    """A step of the installation could not be taken. `place` is a path or a program of the system, `what`
+    a fixed word or the operating system's own."""
+
+    place: str
+    what: str

@@ -28,7 +28,7 @@ from retentiond.core.model import (
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
 from retentiond.mailbox.base import Mailbox, Marker
-from retentiond.refile import Stray, batches, bring_home, check_not_lost
+from retentiond.refile import Stays, Stray, batches, bring_home, check_not_lost
 
 #: How many items one intent may name: a few seconds of a server's time.
 BATCH = 100_000
@@ -64,20 +64,26 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What carrying out works with: how a mailbox is opened, the book, the marker, one reading of the
-    clock. `cutoffs` are the helplines', `keeping` is by target; `told` hears of progress (target,
-    number of items); `should_stop` is asked between batches. `homes` are the turns in which replies
-    come home: two advisors' at once could leave a reply there twice."""
+    """What carrying out works with: how a mailbox is opened, the book, the marker, the time as the sweep
+    goes on. `cutoffs` are the helplines', and so is `longest` where conversations are followed; `keeping` is
+    by target; `told` hears of progress (target, number of items); `should_stop` is asked between batches.
+    `homes` are the turns in which replies come home: two advisors' at once could leave a reply there
+    twice."""
 
     open: Callable[[str], Mailbox]
     book: Book
     marker: Marker
-    now: datetime
+    time: Callable[[], datetime]
     cutoffs: Mapping[str, datetime]
     keeping: Mapping[str, Keeping]
     told: Callable[[str, int], None] = lambda target, count: None
     should_stop: Callable[[], bool] = lambda: False
     homes: Mapping[str, AbstractContextManager[object]] = field(default_factory=dict)
+    longest: Mapping[str, datetime] = field(default_factory=dict)
+
+    def stays(self, home: str) -> Stays:
+        """Which copies will stay in a helpline's Sent Items."""
+        return Stays(self.cutoffs[home], self.longest.get(home))
 
 
 def execute(approved: Approved, hands: Hands) -> tuple[Outcome, ...]:
@@ -153,7 +159,7 @@ def _enter(
     told = (replace(outcome, reason=intent.reason) for outcome in outcomes if outcome.keys)
     honest = tuple(keeping.of(outcome) for outcome in told)
     deeds = [Deed(outcome, _root(outcome, hands.marker), is_recovered) for outcome in honest]
-    hands.book.settle(intent.id, deeds, hands.now)
+    hands.book.settle(intent.id, deeds, hands.time())
     return honest
 
 
@@ -191,7 +197,7 @@ def _refile(source: Mailbox, home_name: str, strays: Sequence[Stray], hands: Han
         for batch in batches(strays, source.sameness.between(home.sameness)):
             if hands.should_stop():
                 return
-            yield from bring_home(source, home, batch, hands.cutoffs[home_name], _Diary(hands, home_name))
+            yield from bring_home(source, home, batch, hands.stays(home_name), _Diary(hands, home_name))
             hands.told(source.target, len(batch))
 
 

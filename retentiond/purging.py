@@ -30,6 +30,7 @@ from retentiond.core.fuse import MoreThanAgreed, agree
 from retentiond.core.model import Destroy, Hindrance, Hold, Reason, Review
 from retentiond.core.plan import Plan, TargetPlan
 from retentiond.errors import NotArmed, PurgeRefused, Unreachable, Why
+from retentiond.recovery import going_on_from
 from retentiond.sweep import Report, sweep
 from retentiond.targets import Estate
 
@@ -124,7 +125,7 @@ def purge(
         now,
         only=proposal.only,
         reviewed=reviewed,
-        before_acting=lambda: book.record("purge", fields, now),
+        before_acting=lambda when: book.record("purge", fields, when),
         wait_seconds=wait_seconds,
         progress=progress,
     )
@@ -164,14 +165,14 @@ def erase(
     """Destroys what was shown of one correspondent's mail, everywhere. Raises as `sweep` does, and
     Unreachable where one mailbox is held by another sweep: then nothing is done anywhere."""
     fields: dict[str, Value] = {"number": proposal.number, "who": who}
-    reviewed = proposal.agreed(number)
+    reviewed, time = proposal.agreed(number), going_on_from(now)
     report = sweep(
         proposal.estate,
         book,
         locks,
         now,
         reviewed=reviewed,
-        before_acting=lambda: book.begin_erasure(receipt, fields, now),
+        before_acting=lambda when: book.begin_erasure(receipt, fields, when),
         wait_seconds=wait_seconds,
         progress=progress,
     )
@@ -181,7 +182,7 @@ def erase(
         sum(each.count(Hold) for each in report.second.targets),
         sum(each.count(Review) for each in report.second.targets),
     )
-    book.end_erasure(receipt, _counts(report), now, is_finished=done.is_finished)
+    book.end_erasure(receipt, _counts(report), time(), is_finished=done.is_finished)
     return done
 
 

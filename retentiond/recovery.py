@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from retentiond.audit import NOBODY_HEARS, Progress, concerned, look_and_judge
@@ -21,7 +22,7 @@ from retentiond.core.model import (
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import MailboxError, StrayLost, Unreachable, Why
 from retentiond.execute import Hands, Keeping, settle
-from retentiond.locks import held
+from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.logs import get_logger
 from retentiond.targets import Estate, Target
 
@@ -38,7 +39,7 @@ def locked(
     locks: Path,
     only: str | None,
     wait_seconds: float,
-    waiting: Callable[[str], None] = lambda target: None,
+    waiting: Waiting = IN_SILENCE,
 ) -> Iterator[tuple[tuple[Target, ...], tuple[Target, ...]]]:
     """The targets that are ours for this sweep, and those that another process holds."""
     targets = concerned(estate, only)
@@ -57,7 +58,7 @@ def recover(
     crew: Crew = ONE_BY_ONE,
 ) -> tuple[Outcome, ...]:
     """Settles what an interrupted sweep left open, and does nothing else. Raises as `sweep` does."""
-    with locked(estate, book, locks, None, 0) as (free, _):
+    with locked(estate, book, locks, None, 0, progress.waiting) as (free, _):
         return settle_open_intents(estate, book, free, now, progress, crew)
 
 
@@ -116,13 +117,27 @@ def hands_of(estate: Estate, book: Ledger, now: datetime, progress: Progress) ->
         open=lambda name: estate.target(name).open(),
         book=book,
         marker=estate.marker,
-        now=now,
+        time=going_on_from(now),
         cutoffs={target.name: estate.terms(target, now).cutoff for target in helplines},
+        longest={
+            target.name: longest
+            for target in helplines
+            if (longest := estate.terms(target, now).longest) is not None
+        },
         keeping={target.name: _keeping(estate, target, book, now) for target in estate.targets},
         told=progress.done,
         should_stop=progress.should_stop,
         homes={target.name: Lock() for target in helplines},
     )
+
+
+def going_on_from(now: datetime) -> Callable[[], datetime]:
+    """The time of a sweep that goes on: its one reading of this machine's clock, and what has passed since.
+
+    Somebody else may enter something meanwhile, at a later minute; an entry is made at its own.
+    """
+    began = monotonic()
+    return lambda: now + timedelta(seconds=monotonic() - began)
 
 
 def _keeping(estate: Estate, target: Target, book: Ledger, now: datetime) -> Keeping:

@@ -49,6 +49,23 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
+class Stays:
+    """Which copies will stay at home. Received before `cutoff`, one stays only where the conversation keeps
+    it, as it kept the stray; received before `longest` (None: none does), not even then."""
+
+    cutoff: datetime
+    longest: datetime | None = None
+
+    def firmly(self, received: datetime, is_held: bool) -> bool:
+        """Whether it stays by itself."""
+        return is_held or received >= self.cutoff
+
+    def at_all(self, received: datetime, is_held: bool) -> bool:
+        """Whether it stays by itself or with its conversation."""
+        return is_held or received >= (self.longest or self.cutoff)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A stray as it was fetched."""
 
@@ -92,7 +109,7 @@ def batches(strays: Iterable[Stray], by: Sameness) -> Iterator[list[Stray]]:
 
 
 def bring_home(
-    source: Mailbox, home: Mailbox, batch: Sequence[Stray], cutoff: datetime, diary: Diary
+    source: Mailbox, home: Mailbox, batch: Sequence[Stray], stays: Stays, diary: Diary
 ) -> Iterator[Outcome]:
     """Brings one batch home and removes the strays; yields an outcome for every one of them.
 
@@ -103,7 +120,7 @@ def bring_home(
     sent = home.place(Role.SENT)
     intents = [diary.intend(intent) for intent in _intents(batch, found, home.target, diary.marker)]
     try:
-        short, why = _see_them_stand(source, home, sent, found, by, cutoff)
+        short, why = _see_them_stand(source, home, sent, found, by, stays)
     except Unreachable:
         raise
     except MailboxError as error:
@@ -164,51 +181,63 @@ def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
 
 
 def _see_them_stand(
-    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays
 ) -> tuple[frozenset[bytes], str]:
     """Sees to it that home holds what is needed; gives the digests of which it still does not, and why.
 
     What home refuses of one message does not keep the others: they are counted all the same.
     """
     why = "copy-not-seen"
-    needed = Counter(each.digest for each in found)
     needed_held = Counter(each.digest for each in found if each.is_held)
-    copies = _staying(home, sent, found, by, cutoff)
-    missing = _missing(found, copies, needed)
+    copies = _staying(home, sent, found, by, stays)
+    missing = _missing(found, copies, stays)
     if missing:
         try:
             _carry(source, home, sent, missing)
         except (Refused, Unsupported) as error:
             why = error.why.value
-        copies = _staying(home, sent, found, by, cutoff)
+        copies = _staying(home, sent, found, by, stays)
     if needed_held:
-        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, cutoff)
-    standing = Counter(copy.digest for copy in copies)
-    held = Counter(copy.digest for copy in copies if copy.is_held)
-    short = {
-        digest for digest in needed if standing[digest] < needed[digest] or held[digest] < needed_held[digest]
-    }
+        copies = _hold_as_needed(home, sent, found, copies, needed_held, by, stays)
+    short = needed_held - Counter(copy.digest for copy in copies if copy.is_held)
+    for each in _short(found, copies, stays):
+        short += each
     return frozenset(short), why
 
 
-def _staying(
-    home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, cutoff: datetime
-) -> list[Copy]:
+def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays) -> list[Copy]:
     """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
     digests = {each.digest for each in found}
     return [
         copy
         for copy in home.copies(sent, [each.likeness for each in found], by)
-        if copy.digest in digests and not copy.is_marked_deleted and (copy.is_held or copy.received >= cutoff)
+        if copy.digest in digests and not copy.is_marked_deleted and stays.at_all(copy.received, copy.is_held)
     ]
 
 
-def _missing(found: Sequence[_Found], copies: Sequence[Copy], needed: Counter[bytes]) -> list[_Found]:
-    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first."""
-    short = needed - Counter(copy.digest for copy in copies)
+def _short(
+    found: Sequence[_Found], copies: Sequence[Copy], stays: Stays
+) -> tuple[Counter[bytes], Counter[bytes]]:
+    """By digest, how many copies home lacks: of those that stay by themselves as many as there are strays
+    that would, and in all as many as there are strays."""
+    firm_strays = Counter(each.digest for each in found if stays.firmly(each.message.received, each.is_held))
+    firm_copies = Counter(copy.digest for copy in copies if stays.firmly(copy.received, copy.is_held))
+    all_strays = Counter(each.digest for each in found)
+    return firm_strays - firm_copies, all_strays - Counter(copy.digest for copy in copies)
+
+
+def _missing(found: Sequence[_Found], copies: Sequence[Copy], stays: Stays) -> list[_Found]:
+    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first, and
+    those that stay by themselves before those that their conversation keeps."""
+    firm, short = _short(found, copies, stays)
     missing = []
     for each in sorted(found, key=lambda each: not each.is_held):
-        if short[each.digest] > 0:
+        if firm[each.digest] > 0 and stays.firmly(each.message.received, each.is_held):
+            firm[each.digest] -= 1
+            short[each.digest] -= 1
+            missing.append(each)
+    for each in found:
+        if short[each.digest] > 0 and not stays.firmly(each.message.received, each.is_held):
             short[each.digest] -= 1
             missing.append(each)
     return missing
@@ -255,7 +284,7 @@ def _hold_as_needed(
     copies: list[Copy],
     needed: Counter[bytes],
     by: Sameness,
-    cutoff: datetime,
+    stays: Stays,
 ) -> list[Copy]:
     """A stray that was held after its copy went home: the copy is held too, not doubled (P6)."""
     short = needed - Counter(copy.digest for copy in copies if copy.is_held)
@@ -267,7 +296,7 @@ def _hold_as_needed(
     if not late:
         return copies
     home.hold(sent, late)
-    return _staying(home, sent, found, by, cutoff)
+    return _staying(home, sent, found, by, stays)
 
 
 def _remove(

@@ -39,6 +39,8 @@ Opened: TypeAlias = AbstractContextManager[tuple[Estate, "Ledger | None"]]
 
 #: What the round itself can find wrong; each round finds it anew or not at all.
 _OF_A_ROUND = (Worry.CLOCK, Worry.CRASHED, Worry.LEDGER, Worry.STRAY_LOST, Worry.STOPPED)
+#: For how long a round waits for mailboxes in which somebody else is at work, in seconds.
+_LOCK_WAIT = 300.0
 _BETWEEN_ROUNDS = (Worry.PAUSED, Worry.NO_SWEEP)
 
 
@@ -181,7 +183,15 @@ def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress
     with service.open() as (estate, book):
         crew, before = service.crew(estate), conditions.read(service.directory)
         if kind == "sweep" and book is not None:
-            report = sweep(estate, book, service.directory, now, progress=progress, crew=crew)
+            report = sweep(
+                estate,
+                book,
+                service.directory,
+                now,
+                wait_seconds=_LOCK_WAIT,
+                progress=progress,
+                crew=crew,
+            )
             done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
             if report.seals:
                 retirement.retire_the_empty({each.name for each in estate.targets}, book, before, now)

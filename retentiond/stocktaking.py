@@ -12,9 +12,10 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from retentiond.audit import standings_of
-from retentiond.condition import Condition, Counts, Month
+from retentiond.condition import Condition, Counts, HoldCounts, Month
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Standing
+from retentiond.core.holds import Register
 from retentiond.core.model import Hold, Kind, Review
 from retentiond.core.period import start_of
 from retentiond.core.plan import Plan, TargetPlan
@@ -47,6 +48,7 @@ class Seen:
     month: Month | None
     seal: str
     done: int
+    holds: HoldCounts | None = None
 
 
 def seen_by(look: Look, estate: Estate, book: Ledger | None, before: Condition, now: datetime) -> Seen:
@@ -69,6 +71,7 @@ def seen_by(look: Look, estate: Estate, book: Ledger | None, before: Condition, 
         month=_month(before.month, book, counts, estate.zone, now),
         seal=look.seal,
         done=look.done,
+        holds=_holds(look.plan.register),
     )
 
 
@@ -87,6 +90,7 @@ def with_seen(condition: Condition, seen: Seen, now: datetime) -> Condition:
         open_intents=seen.open_intents,
         month=seen.month,
         seal=seen.seal or condition.seal,
+        holds=seen.holds or condition.holds,
     )
 
 
@@ -99,6 +103,13 @@ def _of_the_unseen(look: Look, before: Condition, found: Sequence[Concern]) -> l
         for each in before.concerns
         if each.target in unseen and each.key not in known and each.cause != Cause.UNREACHABLE
     ]
+
+
+def _holds(register: Register | None) -> HoldCounts | None:
+    if register is None:
+        return None
+    by_ground = tuple((ground.value, count) for ground, count in register.grounds().items())
+    return HoldCounts(by_ground, tuple(hold.id for hold in register.past_review()))
 
 
 def _keeps(standing: Standing) -> bool:

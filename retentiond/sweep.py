@@ -37,10 +37,10 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Unreachable, Why, gravest
+from retentiond.errors import Exit, Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
-from retentiond.recovery import hands_of, locked, settle_open_intents
+from retentiond.recovery import going_on_from, hands_of, locked, settle_open_intents
 from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
@@ -80,7 +80,7 @@ def sweep(
     *,
     only: str | None = None,
     reviewed: Reviewed | None = None,
-    before_acting: Callable[[], None] = lambda: None,
+    before_acting: Callable[[datetime], None] = lambda when: None,
     wait_seconds: float = 0,
     progress: Progress = NOBODY_HEARS,
     crew: Crew = ONE_BY_ONE,
@@ -89,12 +89,14 @@ def sweep(
 
     Raises ClockDoubted before anything is touched or written, StrayLost, and what the book raises.
     With `reviewed`, exactly what stands both there and in the fresh plan is done (a purge): nothing is
-    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act.
-    `crew` looks at mailboxes and carries out side by side or not; the report is the same.
+    armed by it, and nothing more is foreseen afterwards. `before_acting` is called before its first act, with
+    the time by then. `crew` looks at mailboxes and carries out side by side or not; the report is the same.
     """
     book.verify(since_checkpoint=True)
     is_purge = reviewed is not None
+    time = going_on_from(now)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
+        now = time()  # waiting for locks may have taken long
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
         plan = look_and_judge(estate, free, now, book, progress, crew=crew)
         plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
@@ -107,25 +109,26 @@ def sweep(
             found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
             _log.warning("sweep.stopped", findings=len(found))
             return Report(plan, plan, (), recovered, found, frozenset())
+        _keep_register(plan, book, now)
         if not is_purge:
             broken = _since_when(broken, plan, book, now)
         for finding in broken:
             _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
         _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
         hands = hands_of(estate, book, now, progress)
-        before_acting()
+        before_acting(hands.time())
         if estate.correspondents:
             book.forget_marks(_marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, now, only)
+        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, time(), only)
         forecasts = _forecasts(second, approved)
         if is_purge:
             forecasts = _lowered(forecasts, estate, book)
-        book.forget_expired(now)
-        seals = book.swept(now, forecasts, _counts(outcomes, found), is_purge=is_purge)
+        book.forget_expired(time())
+        seals = book.swept(time(), forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
@@ -133,6 +136,19 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
+    """What the look made of the register of holds is written before anything is destroyed by it."""
+    register = plan.register
+    if register is None:
+        return
+    book.holds.settle(register, now)
+    for target in sorted({hold.target for hold in register.found}):
+        _log.info("hold.found", target=target, count=sum(hold.target == target for hold in register.found))
+    gone = [hold for hold in register.holds if hold.has_vanished]
+    for target in sorted({hold.target for hold in gone}):
+        _log.warning("hold.vanished", target=target, count=sum(hold.target == target for hold in gone))
 
 
 def _refuse_a_part(plan: Plan) -> None:
@@ -157,7 +173,7 @@ def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: dateti
 
     unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
     for target in plan.targets:
-        if target.target not in unarmed and target.is_clean:
+        if target.target not in unarmed and target.is_clean and target.is_whole:
             book.forget(UNARMED, target.target)
     return [
         replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
@@ -204,13 +220,15 @@ def _look_again(
     again = [target for target in estate.targets if target.name in touched | homes]
     if not again:
         return plan
-    if any(target.kind is Kind.ADVISOR for target in again):
+    if estate.by_conversation:
+        again = [target for target in estate.targets if target in again or target.longest is not None]
+    elif any(target.kind is Kind.ADVISOR for target in again):
         missing = [each for each in estate.of(Kind.HELPLINE) if each not in again]
         again = [*(each for each in missing if plan.target(each.name)), *again]
     fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
     seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
     old = tuple(target for target in plan.targets if target.target not in seen)
-    return Plan(plan.made, old + fresh.targets, fresh.gaps)
+    return Plan(plan.made, old + fresh.targets, fresh.gaps, fresh.register)
 
 
 def _found(
@@ -250,9 +268,19 @@ def _arm_the_clean(
     for target in plan.targets:
         if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
             continue
-        if target.is_clean and not standings[target.target].is_armed:
-            rules, period = standings[target.target].rules, str(estate.target(target.target).period)
-            arming = Arming(rules, period, 0, 0, target.ahead, now, "itself", keeps_copies=None)
+        if target.is_clean and target.is_whole and not standings[target.target].is_armed:
+            of = estate.target(target.target)
+            arming = Arming(
+                of.rules,
+                str(of.period),
+                0,
+                0,
+                target.ahead,
+                now,
+                "itself",
+                keeps_copies=None,
+                longest=str(of.longest or ""),
+            )
             book.arm(target.target, arming)
             armed.add(target.target)
     return frozenset(armed)
@@ -260,8 +288,13 @@ def _arm_the_clean(
 
 def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]:
     """What is foreseen from now on: counted anew only where the fuse let the target through, for what
-    surprised us once must not be foreseen the next time because it was counted."""
-    return {target.target: target.ahead for target in second.targets if target.target in approved}
+    surprised us once must not be foreseen the next time because it was counted; and only where nothing
+    waits for a mailbox that was away, for then nobody knows what its conversation keeps."""
+    return {
+        target.target: target.ahead
+        for target in second.targets
+        if target.target in approved and target.is_whole
+    }
 
 
 def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:
@@ -283,14 +316,16 @@ def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
 
 
 def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """What the house chain keeps of a sweep: by target, outcomes and findings."""
+    """What the house chain keeps of a sweep: by target, outcomes, findings, and what only waits for a
+    person and breaks no promise."""
     counts: dict[str, dict[str, int]] = {}
     for outcome in outcomes:
         of_target = counts.setdefault(outcome.place.target, {})
         of_target[outcome.result.value] = of_target.get(outcome.result.value, 0) + len(outcome.keys)
     for finding in found:
         of_target = counts.setdefault(finding.target, {})
-        of_target["findings"] = of_target.get("findings", 0) + 1
+        what = "findings" if finding.exit_code != Exit.DONE else "waiting"
+        of_target[what] = of_target.get(what, 0) + 1
     return counts
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from ipaddress import ip_address
 
@@ -63,6 +63,8 @@ class Target:
     server: str = ""
     server_kind: str = ""
     before: datetime | None = None
+    #: For how long a conversation may keep an item; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Estate:
     limits: Limits
     marker: Marker
     by_thread: bool = False
+    by_conversation: bool = False
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
     is_synchronised: Callable[[], bool | None] = lambda: None
     correspondents: tuple[str, ...] = field(default=(), repr=False)
@@ -103,10 +106,21 @@ class Estate:
 
     def terms(self, target: Target, now: datetime) -> Terms:
         """What is due and what is believed at `now`."""
-        due = target.period.cutoff(now, self.zone)
+        return self._terms_on(now.astimezone(self.zone).date(), target, now)
+
+    def _terms_on(self, day: date, target: Target, now: datetime) -> Terms:
+        """What is due on a day; believed is what is believed at `now`."""
+        due = start_of(target.period.cutoff_day(day), self.zone)
         cutoff = due if target.before is None else target.before
         why = Reason.ON_DEMAND if cutoff > due else Reason.DUE
-        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, why)
+        longest = None
+        if target.longest is not None:
+            longest = min(cutoff, start_of(target.longest.cutoff_day(day), self.zone))
+        return Terms(cutoff, EARLIEST, now + AHEAD, self.zone, why, longest)
+
+    def _day_ahead(self, now: datetime) -> date:
+        """The day up to which the forecast counts."""
+        return now.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
 
     def house(self, now: datetime) -> House:
         """What the core must know, at `now`."""
@@ -121,22 +135,26 @@ class Estate:
             tuple(Helpline(name, identities) for name, identities in marks.items()),
             own.union(*marks.values()),
             self.by_thread,
-            frozenset(self.marker.address(each) for each in self.correspondents),
+            by_conversation=self.by_conversation and not self.correspondents,
+            ahead={target.name: self._terms_on(self._day_ahead(now), target, now) for target in helplines},
+            mailboxes=frozenset(target.name for target in (*helplines, *self.of(Kind.ADVISOR))),
+            correspondents=frozenset(self.marker.address(each) for each in self.correspondents),
         )
 
     def question(self, target: Target, now: datetime, as_of: datetime | None = None) -> Question:
         """What a look at this target asks. With `as_of`, it is judged as on that day, by date alone."""
         moment = as_of or now
         terms = self.terms(target, moment)
-        day = moment.astimezone(self.zone).date() + timedelta(days=self.limits.forecast_days)
         return Question(
             now=now,
             cutoff=terms.cutoff,
             earliest=terms.earliest,
             latest=max(terms.latest, now + AHEAD),
-            ahead=start_of(target.period.cutoff_day(day), self.zone),
+            ahead=start_of(target.period.cutoff_day(self._day_ahead(moment)), self.zone),
             may_use_server_clock=as_of is None,
+            wants_marks=target.longest is not None and not self.correspondents,
             wants_threads=self.by_thread and target.kind is Kind.HELPLINE,
+            longest=None if self.correspondents else terms.longest,
             correspondents=self.correspondents,
         )
 
@@ -153,6 +171,7 @@ def estate_of(config: Config, marker: Marker) -> Estate:
         config.limits,
         marker,
         config.policy.by_thread,
+        config.policy.longest is not None,
         config.ledger.marks_kept,
         # A server on this very machine dates its mail by the same clock: right or wrong, they agree.
         _unknown if all(map(_is_here, config.accounts.values())) else is_synchronised,
@@ -201,6 +220,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
         account.server_keeps,
         account.host,
         account.kind,
+        longest=config.policy.longest,
     )
 
 
@@ -242,6 +262,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         account.server_keeps,
         account.host,
         account.kind,
+        longest=config.policy.longest,
     )
 
 

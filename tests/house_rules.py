@@ -20,10 +20,14 @@ from retentiond.events import EVENTS, FIELDS
 STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("errors",)),
     (1, ("core.model",)),
+    (1, ("core.roll",)),
     (1, ("core.period",)),
     (1, ("core.clock",)),
     (1, ("core.replies",)),
+    (1, ("core.holds",)),
     (1, ("core.policy",)),
+    (1, ("core.kin",)),
+    (1, ("core.conversations",)),
     (1, ("core.erasure",)),
     (1, ("core.plan",)),
     (1, ("core.fuse",)),
@@ -33,8 +37,8 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.promises",)),
     (1, ("core.monthly",)),
     (2, ("events",)),
-    (2, ("config", "logs", "locks", "crew", "notify", "files", "machine_clock")),
-    (2, ("pause", "acknowledgement")),
+    (2, ("config", "logs", "locks", "crew", "notify", "files", "talk", "machine_clock")),
+    (2, ("pause", "acknowledgement", "approvals", "asking")),
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers", "mailbox.layout", "mailbox.likeness", "mailbox.patience", "mailbox.tls")),
     (3, ("mailbox.letters mailbox.letters_*",)),
@@ -49,15 +53,16 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
         ),
     ),
     (4, ("refile",)),
+    (4, ("signs",)),
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "targets", "condition", "channels")),
-    (4, ("alert",)),
+    (4, ("alert", "install")),
     (4, ("metrics", "heartbeat", "endpoint")),
     (5, ("audit",)),
     (5, ("recovery",)),
     (5, ("sweep",)),
-    (5, ("arming", "purging", "retirement")),
+    (5, ("arming", "purging", "retirement", "holding")),
     (5, ("stocktaking",)),
-    (6, ("rounds",)),
+    (6, ("rounds", "control")),
     (6, ("daemon", "demo")),
     (7, ("cli __main__",)),
 )
@@ -65,7 +70,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
 #: Who alone speaks a foreign language. An empty string: nobody does.
 ONLY: dict[str, str] = {
     **dict.fromkeys(("imapclient", "imaplib"), "mailbox.wire mailbox.imap mailbox.imap_*"),
-    **dict.fromkeys(("sqlalchemy", "sqlite3"), "ledger"),
+    **dict.fromkeys(("sqlalchemy", "sqlite3", "alembic"), "ledger"),
     **dict.fromkeys(("pydantic", "pydantic_core", "tomllib"), "config"),
     **dict.fromkeys(("click", "rich", "rich_click"), "cli"),
     **dict.fromkeys(("pymap", "pysasl", "proxyprotocol"), "demo"),
@@ -93,8 +98,8 @@ def words(text: str) -> frozenset[str]:
 
 #: What the core may import: no input, no output, no clock, no randomness, no log in any of it.
 CORE_MAY = words(
-    "__future__ abc base64 bisect binascii calendar collections dataclasses datetime enum functools graphlib"
-    " hashlib heapq hmac itertools json math operator re string struct types typing urllib.parse"
+    "__future__ abc array base64 bisect binascii calendar collections dataclasses datetime enum functools"
+    " graphlib hashlib heapq hmac itertools json math operator re string struct types typing urllib.parse"
 )
 CORE_MAY_NOT_CALL = words("now utcnow today open print input exec eval __import__")
 

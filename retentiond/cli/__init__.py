@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
     "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "hold": ("hold", "Keep something past its day: add, list, review and release holds."),
+    "approve": ("approve", "Agree, as a second person, to what one may not do alone."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
     "status": ("status", "How the promise stands: last and next round, what is due, held or in the way."),
     "report": ("report", "A month that is over, for the Helplines' Manager: is the promise kept?"),
@@ -32,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retire": ("retire", "Say that nobody is to wait for a target that left the configuration."),
     "ledger": ("ledger", "The book of what was done: make it, verify it, show it, export it."),
     "config": ("config", "Write an example configuration, show the one in force, or its schema."),
+    "install": ("install", "Make it a service of this machine (systemd), step by step; or undo that."),
+    "as-service": ("as_service", "Run one command as the service would, with its credentials."),
     "completion": ("completion", "Print the completion script for your shell."),
 }
 
@@ -47,7 +51,13 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"retentiond.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
-        return command
+        from retentiond.cli.verbs import VERBS
+
+        if cmd_name not in VERBS:
+            return command
+        from retentiond.cli.through import Relayed
+
+        return Relayed(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -135,6 +145,11 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     os.umask(0o077)
+    return coded(arguments)
+
+
+def coded(arguments: list[str] | None) -> int:
+    """Runs a command; whatever comes of it ends in an exit code, and sentences."""
     try:
         return int(cli.main(arguments, prog_name="retentiond", standalone_mode=False) or Exit.DONE)
     except RetentionError as error:
@@ -159,8 +174,11 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _own_fault(error: Exception) -> int:
     """A fault of ours: its class and place, never its words, which may be somebody's (P7)."""
+    from retentiond.cli.caller import caller
     from retentiond.events import describe
 
+    if caller() is not None:
+        logs.get_logger().error("crash.caught", error=error)  # the service's own log must know of it as well
     told: dict[str, Any] = describe(error)
     where = told.get("at", "outside its own code")
     click.echo(f"retentiond: a fault of its own: {told['error']} at {where}", err=True)

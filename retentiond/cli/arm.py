@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
+from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
+from retentiond.cli.screen import waiting
 from retentiond.cli.session import Session, now, say, session, who
+from retentiond.cli.two_persons import agreed_by_two, digest_of
 from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
+from retentiond.core.period import Period
 from retentiond.report.words import items
+from retentiond.targets import Target
+
+if TYPE_CHECKING:
+    from retentiond.ledger import Ledger
 
 #: Folders that hold what nobody sent yet, or what a filter put there: worth a second thought.
 _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"}
@@ -47,10 +59,19 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
         else:
             proposal = None
         locks = current.config.ledger.directory
-        asker = who() + (", approvers = 1" if current.config.policy.approvers == 1 else "")
-        arming, seen = arm(
-            estate, name, number, book, locks, moment, who=asker, told=since, wait_seconds=wait_seconds
-        )
+        with _agreed(current, target, number, book, moment) as agreed:
+            arming, seen = arm(
+                estate,
+                name,
+                number,
+                book,
+                locks,
+                moment,
+                who=f"{who()}, {agreed}" if agreed else who(),
+                told=since,
+                wait_seconds=wait_seconds,
+                waiting=waiting(current.quiet, "arm"),
+            )
         if proposal is None and not current.quiet:
             _show(seen)
     say(
@@ -59,6 +80,18 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
     )
     say(current, _copies(arming, target.kind))
     return 0
+
+
+@contextmanager
+def _agreed(current: Session, target: Target, number: int, book: Ledger, moment: datetime) -> Iterator[str]:
+    """Two persons agree to a shorter period than was last agreed to; else one is enough."""
+    arming, _ = book.standing(target.name)
+    if arming is None or target.period.is_never_shorter_than(Period.parse(arming.period)):
+        yield "approvers = 1" if current.config.policy.approvers == 1 else ""
+        return
+    digest = digest_of("arm", target.name, target.rules, str(target.period))
+    with agreed_by_two(current, Request("arm", (target.name,), digest, number), moment) as agreed:
+        yield agreed
 
 
 def _told(current: Session, name: str, option: object) -> str:

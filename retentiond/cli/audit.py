@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retentiond.audit import Audit, audit
+from retentiond.cli.caller import write_paper
 from retentiond.cli.screen import progress, show_findings, show_plan
 from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
+from retentiond.report.holds import as_document as holds_document
+from retentiond.report.holds import holds_sentences
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_csv, as_json
@@ -76,6 +78,8 @@ def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | Non
         say(current)
     show_findings(found.findings)
     say(current, _totals(found))
+    for sentence in holds_sentences(found.plan.register):
+        say(current, sentence)
     if paper := paper_sentence(found.plan):
         say(current, paper)
     say(current, "This was an audit: nothing was changed.")
@@ -98,7 +102,7 @@ def _totals(found: Audit) -> str:
 
 def _standing(found: Audit) -> dict[str, Any]:
     armed = sorted(name for name, standing in found.standings.items() if standing.is_armed)
-    return {"armed": armed, **letters_document(found.plan)}
+    return {"armed": armed, **letters_document(found.plan), **holds_document(found.plan.register)}
 
 
 def _end_of(day: date, estate: Estate) -> datetime:
@@ -111,10 +115,7 @@ def _save(found: Audit, path: str, book: Ledger) -> None:
 
     text = save(found.plan, found.standings, book.plan_key)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(text)
+        write_paper(path, text)
     except OSError:
         raise click.UsageError(f"--save: {path} cannot be written; name a place of your own") from None
 

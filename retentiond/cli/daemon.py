@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retentiond.cli.session import Session, session
+from retentiond.cli.caller import heard_by_callers
+from retentiond.cli.session import Session, log_to, session
 from retentiond.config import Config
 from retentiond.targets import Estate
 
@@ -32,12 +33,17 @@ def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
     Stays in the foreground. SIGTERM ends it after the batch in hand. A changed configuration needs a
     restart: SIGHUP is refused. What it does and found: retentiond status.
     """
+    from retentiond.cli.served import control_of
     from retentiond.daemon import Daemon
 
     current = session(ctx)
+    log_to(ctx, current, sys.stderr)
+    control = None if once else control_of(current.config, looks_only=audit_only)
     service = _service(current, is_audit_only=audit_only)
-    daemon = Daemon(service, current.config.schedule, beside=partial(_beside, current.config))
-    code = daemon.once() if once else daemon.run()
+    beside = partial(_beside, current.config)
+    daemon = Daemon(service, current.config.schedule, control=control, beside=beside)
+    with heard_by_callers():
+        code = daemon.once() if once else daemon.run()
     if daemon.is_at_work:
         _leave(code)
     return code

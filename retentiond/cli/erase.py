@@ -45,12 +45,12 @@ def erase_one(
         moment = now()
         erasing = estate.erasing(_addresses())
         _check_outsiders(erasing)
-        with progress(current.quiet) as seen:
+        with progress(current.quiet, "purge") as seen:
             proposal = propose(erasing, book, moment, progress=seen)
         number = agreed_number(current, proposal, number, as_document=as_document)
         proposal.agreed(number)
         asker = who() + _consent(current, proposal, book)
-        with progress(current.quiet) as seen:
+        with progress(current.quiet, "purge") as seen:
             done = erase(
                 proposal,
                 number,

@@ -77,6 +77,23 @@ def show(ctx: click.Context, chain: str | None, last: int) -> int:
     return 0
 
 
+@command.command(epilog="Example: retentiond ledger upgrade")
+@click.pass_context
+def upgrade(ctx: click.Context) -> int:
+    """Bring the ledger of an older version up to this one. It is proved before and after, or left alone."""
+    from retentiond.ledger.upgrade import upgrade as bring_up
+
+    current = session(ctx)
+    settings = current.config.ledger
+    before, after, verified = bring_up(settings.directory, read_secret_bytes(settings.key), now(), who())
+    if before == after:
+        say(current, f"The ledger is of version {after} already; nothing was done. It verifies.")
+    else:
+        said = f"The ledger is of version {after} now (it was {before}), and verifies: "
+        say(current, f"{said}{verified.entries:,} entries.")
+    return 0
+
+
 @command.command("accept-loss", epilog="Example: retentiond ledger accept-loss ana --count 1")
 @click.argument("name", metavar="NAME")
 @click.option(

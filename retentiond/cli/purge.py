@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 
 import click
 
 from retentiond import pause as pauses
+from retentiond.approvals import Request
 from retentiond.audit import standings_of
 from retentiond.cli.agreement import agreed_number
+from retentiond.cli.caller import caller, is_paper, read_paper
 from retentiond.cli.screen import progress
 from retentiond.cli.session import Session, now, session, who
 from retentiond.cli.sweep import show
+from retentiond.cli.two_persons import agreed_by_two
 from retentiond.core.approval import Wish
 from retentiond.core.model import Kind
 from retentiond.core.period import start_of
@@ -77,17 +81,24 @@ def command(
 def _check_plan(plan: str, number: int | None) -> None:
     if number is not None:
         raise click.UsageError("a plan names its own number: without --destroy")
-    if not Path(plan).is_file():
+    if not is_paper(plan):
         raise click.UsageError(f"{plan!r} does not exist; and a target NAME needs --older-than DAY")
 
 
 def _reviewed(current: Session, plan: str, wait_seconds: float, *, as_document: bool) -> int:
-    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet, "purge") as seen:
         moment = now()
         reviewed = load(_read(plan), standings_of(estate, book), book.plan_key, moment)
         locks = current.config.ledger.directory
         report = sweep(
-            estate, book, locks, moment, reviewed=reviewed, wait_seconds=wait_seconds, progress=seen
+            estate,
+            book,
+            locks,
+            moment,
+            reviewed=reviewed,
+            before_acting=lambda when: book.record("asked", {"what": "purge", "who": who()}, when),
+            wait_seconds=wait_seconds,
+            progress=seen,
         )
     show(current, report, as_document=as_document)
     return report.exit_code
@@ -95,7 +106,7 @@ def _reviewed(current: Session, plan: str, wait_seconds: float, *, as_document: 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_paper(path)
     except (OSError, UnicodeDecodeError):
         raise PlanRefused("altered") from None
 
@@ -111,12 +122,11 @@ def _older_than(
         if day.date() > moment.astimezone(estate.zone).date():
             raise click.UsageError("--older-than: that day is not yet")
         before = estate.purging(name, start_of(day.date(), estate.zone))
-        with progress(current.quiet) as seen:
+        with progress(current.quiet, "purge") as seen:
             proposal = propose(before, book, moment, only=name, progress=seen)
         number = agreed_number(current, proposal, number, as_document=as_document)
-        asker = who() + _consent(current, proposal, name)
         locks = current.config.ledger.directory
-        with progress(current.quiet) as seen:
+        with _agreed(current, proposal, name) as agreed, progress(current.quiet, "purge") as seen:
             report = purge(
                 proposal,
                 number,
@@ -124,7 +134,7 @@ def _older_than(
                 locks,
                 now(),
                 day=day.date().isoformat(),
-                who=asker,
+                who=f"{who()}, {agreed}" if agreed else who(),
                 wait_seconds=wait_seconds,
                 progress=seen,
             )
@@ -132,11 +142,15 @@ def _older_than(
     return report.exit_code
 
 
-def _consent(current: Session, proposal: Proposal, name: str) -> str:
+@contextmanager
+def _agreed(current: Session, proposal: Proposal, name: str) -> Iterator[str]:
     """How it was allowed, for the ledger: what is past its period needs nobody else."""
     if not proposal.is_early:
-        return ""
-    if current.config.policy.approvers == 1:
-        return ", approvers = 1"
-    request = proposal.request(Wish.EARLY_PURGE)
-    raise ApprovalNeeded(request.wish, name, request.digest, request.number)
+        yield ""
+        return
+    wanted = proposal.request(Wish.EARLY_PURGE)
+    if caller() is None and current.config.policy.approvers != 1:
+        raise ApprovalNeeded(wanted.wish, name, wanted.digest, wanted.number)
+    request = Request(wanted.wish.value, wanted.targets, wanted.digest, wanted.number)
+    with agreed_by_two(current, request, now()) as agreed:
+        yield agreed

@@ -10,6 +10,7 @@ import click
 
 from retentiond import condition as conditions
 from retentiond.cli.session import Session, now, say, session, witness
+from retentiond.core.holds import Register
 from retentiond.core.monthly import Span, month_of
 from retentiond.errors import Exit
 from retentiond.ledger import HOUSE, Seal
@@ -71,6 +72,7 @@ def _facts(current: Session, span: Span) -> Facts:
     with current.ledger() as book:
         verified = book.verify()
         entries = list(book.entries())
+        holds = book.holds.all()
     last = next(entry for entry in reversed(entries) if entry.chain == HOUSE)
     seal = Seal(HOUSE, last.seq, last.hash)
     if not current.is_passing:
@@ -86,4 +88,5 @@ def _facts(current: Session, span: Span) -> Facts:
         standings,
         [elsewhere_sentence(place.what, place.kept) for place in config.elsewhere],
         f"The ledger verifies: {verified.entries:,} entries, {verified.open_intents} open intents. {seal}",
+        Register(now().astimezone(config.policy.zone).date(), holds),
     )

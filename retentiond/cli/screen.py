@@ -8,15 +8,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
-from retentiond.audit import Progress
+from retentiond.audit import NOBODY_HEARS, Progress
+from retentiond.cli.caller import caller
 from retentiond.core.findings import Finding
 from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
+from retentiond.locks import Holder, Waiting
 from retentiond.report.tables import outcome_rows, rows
-from retentiond.report.words import DEEDS, finding_sentence
+from retentiond.report.words import DEEDS, HOLDERS, finding_sentence
 
 
 def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> None:
@@ -33,7 +36,7 @@ def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> No
         for row in rows(plan)
     ]
     if lines:
-        _table(("target", "folder", "what", "items", "oldest", "why"), lines, numbers=(3,))
+        show_table(("target", "folder", "what", "items", "oldest", "why"), lines, numbers=(3,))
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -43,7 +46,7 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         for target, folder, words, count, until in sorted(outcome_rows(outcomes))
     ]
     if lines:
-        _table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
+        show_table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -53,22 +56,57 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Progress]:
-    """Bars on a terminal, nothing elsewhere (a journal has the log). SIGTERM ends after the batch in hand."""
+def progress(quiet: bool, what: str = "sweep") -> Iterator[Progress]:
+    """Bars on a terminal, nothing elsewhere (a journal has the log). SIGTERM ends after the batch in hand.
+
+    `what` is done under the mailboxes' locks; that one is waited for is told at once, and for whom.
+    """
+    who = caller()
+    if who is not None:
+        yield replace(who.progress, waiting=waiting(quiet, what))
+        return
+    with _own_progress(quiet) as seen:
+        yield replace(seen, waiting=replace(waiting(quiet, what), is_over=seen.should_stop))
+
+
+def waiting(quiet: bool, what: str) -> Waiting:
+    """As whom locks are taken for `what`; what is waited for is told, unless quiet was asked for."""
+    who = caller()
+    found = Waiting(what) if who is None else Waiting(what, who.request.peer.uid, is_over=who.should_stop)
+    return found if quiet else replace(found, begins=_say_waits, ends=_say_waited)
+
+
+def _say_waits(name: str, holder: Holder | None) -> None:
+    if holder is None:
+        click.echo(f"{name}: somebody else has it; waiting", err=True)
+    else:
+        whose = f"{HOLDERS.get(holder.what, 'another command')} (process {holder.pid}, user id {holder.uid})"
+        click.echo(f"{name}: {whose} has it; waiting", err=True)
+
+
+def _say_waited(name: str, seconds: float, is_had: bool) -> None:
+    click.echo(f"{name}: {'had' if is_had else 'not had'} after {seconds:.1f} seconds", err=True)
+
+
+@contextmanager
+def _own_progress(quiet: bool) -> Iterator[Progress]:
     is_stopped = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: is_stopped.set())
     try:
-        if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-            yield Progress(should_stop=is_stopped.is_set, waiting=_waiting)
-        else:
-            with _bars() as (looked, done):
-                yield Progress(looked, done, is_stopped.is_set, _waiting)
+        with bars(quiet) as seen:
+            yield replace(seen, should_stop=is_stopped.is_set)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _waiting(target: str) -> None:
-    click.echo(f"waiting for {target}: another sweep or purge is at work there", err=True)
+@contextmanager
+def bars(quiet: bool) -> Iterator[Progress]:
+    """What is looked at and done, where somebody sees it."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield NOBODY_HEARS
+    else:
+        with _bars() as (looked, done):
+            yield Progress(looked, done)
 
 
 @contextmanager
@@ -92,7 +130,8 @@ def _bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]
         yield looked, done
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
+def show_table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
+    """Rows under a head; the columns `numbers` stand flush right."""
     if not sys.stdout.isatty():
         widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
         for line in (head, *lines):
@@ -106,9 +145,11 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[i
     from rich.console import Console
     from rich.table import Table
 
+    who = caller()
+
     table = Table(box=box.SIMPLE_HEAD)
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i in numbers else "left")
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
+    Console(width=who.request.columns or None if who is not None else None).print(table)

@@ -7,22 +7,29 @@ from retentiond.core.chain import Break
 from retentiond.errors import (
     AlreadyRunning,
     ApprovalNeeded,
+    ApprovalRefused,
     ArmingRefused,
     ClockDoubted,
     CodeRefused,
     ConfigurationRefused,
+    ControlRefused,
     Fault,
+    InstallFailed,
     LedgerDamaged,
     LedgerMissing,
+    LedgerOutdated,
     MailboxError,
     NotArmed,
+    NothingFound,
     Paused,
     PermissionsTooOpen,
     PlanRefused,
     PurgeRefused,
     RetentionError,
+    SecondPersonNeeded,
     SecretMissing,
     StrayLost,
+    UnknownHold,
     UnknownTarget,
 )
 from retentiond.report.words import WHYS, items
@@ -40,6 +47,37 @@ _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
     "old": "the plan is older than a day",
     "rules": "the rules have changed since the plan was saved",
+}
+
+#: What the running service answers to whom it does not serve.
+_CONTROL = {
+    "stranger": (
+        "the service runs, and you may not ask it for anything; ask to be taken into its group"
+        " (retentiond-admin, if not named otherwise under [control]), then log in anew"
+    ),
+    "crowd": "too many people ask the service at once; nothing was done; run the same command again",
+    "stopping": "the service is just stopping; nothing was done; run the same command again",
+    "looks-only": "the service only looks (--audit-only), so nothing was done; stop it first",
+    "verb": "the running service does not know this command; restart it: systemctl restart retentiond",
+    "away": (
+        "the service went away before it was done; what was begun is settled at its next start; then run the"
+        " same command again"
+    ),
+}
+
+#: Why a second person's word does not count.
+_APPROVALS = {
+    "unknown": "nothing waits under this code; a request lasts a day and is used once; run its command again",
+    "same": "whoever asked cannot agree to it as well; another person must, as another Unix user",
+    "nobody": (
+        "two persons are needed, and root or the service is nobody in particular; use your own user, or sudo"
+        " from it"
+    ),
+    "used": "somebody has agreed to this already; whoever asked may run the same command again",
+    "no-service": (
+        "this needs two persons, and only the running service sees who they are; start it: systemctl start"
+        " retentiond"
+    ),
 }
 
 _CODES = {
@@ -77,6 +115,18 @@ def _sentence(error: RetentionError) -> str:
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
+        case UnknownHold():
+            return f"there is no hold {error.id!r}; see which there are: retentiond hold list"
+        case NothingFound():
+            return (
+                f"{error.target}: nothing there is what was asked for, and nothing is held; the sign can also"
+                " be set in a mail program (docs/admin/holds.md)"
+            )
+        case LedgerOutdated():
+            return (
+                f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
+                " nothing was done; back it up, then: retentiond ledger upgrade"
+            )
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"
@@ -105,6 +155,18 @@ def _sentence(error: RetentionError) -> str:
                 f"{error.target}: {items(error.found)} would leave its folders, more than the {error.given}"
                 f" agreed to; if that is right: retentiond arm {error.target} --destroy {error.found}"
             )
+        case ControlRefused():
+            fallback = "the service did not understand this command; nothing was done; restart the service"
+            return _CONTROL.get(error.why, fallback)
+        case SecondPersonNeeded():
+            return (
+                f"one person may not do this alone; within a day another agrees: retentiond approve"
+                f" {error.code} --destroy {error.number}; then run the same command again"
+            )
+        case ApprovalRefused(what="number"):
+            return f"{items(error.number)} were asked for; agree to that number, or do not agree at all"
+        case ApprovalRefused():
+            return _APPROVALS[error.what]
         case Paused():
             return (
                 f"paused until the end of {error.until} ({error.reason}); nothing is destroyed meanwhile; to"
@@ -112,6 +174,8 @@ def _sentence(error: RetentionError) -> str:
             )
         case AlreadyRunning():
             return "the daemon runs already on this ledger; see what it does: retentiond status"
+        case InstallFailed():
+            return _installing(error)
         case PurgeRefused():
             return (
                 f"{items(error.found)} would be destroyed, more than the {error.given} agreed to; nothing was"
@@ -133,6 +197,14 @@ def _sentence(error: RetentionError) -> str:
             return type(error).__name__
 
 
+def _installing(error: InstallFailed) -> str:
+    again = "then the same command again goes on from there"
+    if error.what == "missing":
+        return f"{error.place} is not on this machine; it needs systemd 250 or newer; {again}"
+    words = "; its own words stand above" if error.what.startswith("ended") else ""
+    return f"{error.place}: {error.what}{words}; nothing after it was done; see to it, {again}"
+
+
 def _approval(error: ApprovalNeeded) -> str:
     plan = f"{items(error.number)}, plan {error.digest[:12]}"
     if error.wish == Wish.ERASURE:
@@ -142,8 +214,8 @@ def _approval(error: ApprovalNeeded) -> str:
         )
     return (
         f"{error.target}: some of it ({plan}) is younger than its period, and one person alone may not"
-        " destroy that; nothing was done; choose an earlier day, or [policy] approvers = 1, and the ledger"
-        " records who did it"
+        " destroy that; nothing was done; choose an earlier day, or let two persons ask the running service"
+        " (retentiond approve), or [policy] approvers = 1, and the ledger records who did it"
     )
 
 

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from retentiond import logs
+from retentiond.cli.caller import caller
 from retentiond.config import Config, find, load, read_secret_bytes
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
@@ -69,11 +70,30 @@ class Session:
 
 
 def session(ctx: click.Context) -> Session:
-    """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once."""
-    options = ctx.find_root().obj
-    config = load(find(options["config"]))
+    """The session of a command. Raises ConfigurationRefused or PermissionsTooOpen, all faults at once.
+
+    Within the service the configuration is the one in force there, and so is the log.
+    """
+    options, who = ctx.find_root().obj, caller()
+    if who is not None:
+        return Session(who.config, options["quiet"])
+    config = loaded(ctx)
     logs.configure(_level(config, options), config.log.format)
     return Session(config, options["quiet"])
+
+
+def loaded(ctx: click.Context) -> Config:
+    """The configuration that the command line names, read once. Raises as `session` does."""
+    options = ctx.find_root().obj
+    if "loaded" not in options:
+        options["loaded"] = load(find(options["config"]))
+    config: Config = options["loaded"]
+    return config
+
+
+def log_to(ctx: click.Context, current: Session, stream: TextIO) -> None:
+    """The log goes there from now on, whoever hears what commands say."""
+    logs.configure(_level(current.config, ctx.find_root().obj), current.config.log.format, stream)
 
 
 def _level(config: Config, options: dict[str, bool]) -> logs.Level:
@@ -92,8 +112,13 @@ def now() -> datetime:
 
 def who() -> str:
     """Who asks, for the ledger: the Unix user id, and the one behind sudo."""
-    behind = os.environ.get("SUDO_UID", "")
-    return f"uid {os.getuid()}" + (f" (sudo by uid {behind})" if behind.isdigit() else "")
+    by = caller()
+    if by is not None:
+        uid, behind = by.request.peer.uid, by.request.sudo_uid
+    else:
+        told = os.environ.get("SUDO_UID", "")
+        uid, behind = os.getuid(), int(told) if told.isdecimal() else None
+    return f"uid {uid}" + (f" (sudo by uid {behind})" if behind is not None else "")
 
 
 def witness(line: str) -> None:

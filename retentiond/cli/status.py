@@ -14,11 +14,13 @@ from retentiond import condition as conditions
 from retentiond import pause as pauses
 from retentiond.alert import CODES
 from retentiond.cli.session import Session, now, say, session, who
-from retentiond.condition import Condition
+from retentiond.condition import Condition, HoldCounts
 from retentiond.config import Config
+from retentiond.core.holds import Ground
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
 from retentiond.errors import Exit
 from retentiond.report.concerns import concern_sentence
+from retentiond.report.holds import grounds_sentence
 from retentiond.report.words import items
 
 _KINDS = {
@@ -103,11 +105,21 @@ def _show(current: Session, found: Status) -> None:
         armed = "" if each.is_armed else ", not armed"
         said = f"due {each.due:,}, held {each.held:,}, for review {each.review:,}{armed}"
         say(current, f"  {each.target}: {said} (looked at {local(each.looked)})")
+    for sentence in _holds(condition.holds):
+        say(current, sentence)
     say(current, f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'no seal yet'}")
     for concern in found.concerns:
         seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
         click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)
     say(current, "No findings." if found.exit_code == Exit.DONE else "Lines that begin with ! need somebody.")
+
+
+def _holds(holds: HoldCounts | None) -> list[str]:
+    if holds is None or not holds.by_ground:
+        return []
+    counts = grounds_sentence({Ground(ground): count for ground, count in holds.by_ground})
+    late = f" Past their review: {', '.join(holds.past_review)}." if holds.past_review else ""
+    return [f"Holds: {counts}.{late}"]
 
 
 def _document(found: Status) -> dict[str, Any]:
@@ -131,6 +143,12 @@ def _document(found: Status) -> dict[str, Any]:
         "overdue": sum(each.count for each in overdue),
         "held": sum(each.held for each in condition.counts),
         "blocked": sorted({each.target for each in found.concerns}),
+        "holds": None
+        if condition.holds is None
+        else {
+            "by_ground": dict(condition.holds.by_ground),
+            "past_review": list(condition.holds.past_review),
+        },
         "open_intents": condition.open_intents,
         "seal": condition.seal,
         "targets": [

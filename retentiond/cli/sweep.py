@@ -6,8 +6,10 @@ import click
 
 from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, witness
+from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, who, witness
 from retentiond.core.model import Result
+from retentiond.report.holds import as_document as holds_document
+from retentiond.report.holds import holds_sentences
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_json
@@ -36,13 +38,14 @@ def command(
         return int(ctx.invoke(audit_command, only=only, as_document=as_document))
     current = session(ctx)
     pauses.check(current.config.ledger.directory, now(), current.config.policy.zone)
-    with current.estate_with_ledger() as (estate, book), progress(current.quiet) as seen:
+    with current.estate_with_ledger() as (estate, book), progress(current.quiet, "sweep") as seen:
         report = sweep(
             estate,
             book,
             current.config.ledger.directory,
             now(),
             only=only,
+            before_acting=lambda when: book.record("asked", {"what": "sweep", "who": who()}, when),
             wait_seconds=wait_seconds,
             progress=seen,
         )
@@ -60,7 +63,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
             "armed_itself": sorted(report.armed),
             "elsewhere": told_elsewhere(current),
         }
-        more |= letters_document(report.plan)
+        more |= letters_document(report.plan) | holds_document(report.second.register)
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return
     if not current.quiet:
@@ -72,6 +75,8 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         say(current, f"{items(count)} of an interrupted sweep were cleared up by looking.")
     show_findings(report.findings)
     say(current, _summary(report))
+    for sentence in holds_sentences(report.second.register):
+        say(current, sentence)
     if paper := paper_sentence(report.plan):
         say(current, paper)
     if report.seals:

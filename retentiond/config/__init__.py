@@ -7,12 +7,14 @@ configuration is loaded, not when this package is.
 from retentiond.config.load import DEFAULT_PATH, VARIABLE, find, json_schema, load
 from retentiond.config.secrets import read_secret, read_secret_bytes, too_open
 from retentiond.config.settings import (
+    PLACE,
     Access,
     Account,
     AdvisorSettings,
     AlertSettings,
     Auth,
     Config,
+    ControlSettings,
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
@@ -36,6 +38,7 @@ from retentiond.config.show import example, shown
 
 __all__ = [
     "DEFAULT_PATH",
+    "PLACE",
     "VARIABLE",
     "Access",
     "Account",
@@ -43,6 +46,7 @@ __all__ = [
     "AlertSettings",
     "Auth",
     "Config",
+    "ControlSettings",
     "Elsewhere",
     "ExchangeAccount",
     "GraphAccount",

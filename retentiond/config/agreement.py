@@ -83,6 +83,7 @@ def troubles(data: Raw) -> Iterator[Trouble]:
     yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
     yield from _alert(_table(data, "alert"))
     yield from _short_periods(_table(data, "policy"), helplines)
+    yield from _shorter_than_its_mail(_table(data, "policy"), helplines)
     yield from _unknown_accounts(targets, _table(data, "account"))
     yield from _names_twice(targets + _targets(data, "letters"))
     yield from letters.troubles(data)
@@ -212,6 +213,30 @@ def _short_periods(policy: Raw, helplines: list[_Target]) -> Iterator[Trouble]:
                 f"{period} can be shorter than 6 months, which mail is promised to be kept",
                 "write 6 months or more; or [policy] approvers = 1, and arming records who let it loose",
             )
+
+
+def _shorter_than_its_mail(policy: Raw, helplines: list[_Target]) -> Iterator[Trouble]:
+    """A conversation keeps mail longer, never shorter, than its period (P1)."""
+    if policy.get("clock") != "conversation":
+        return
+    try:
+        longest = Period.parse(words.period(policy.get("longest", "12 months")))
+        period = Period.parse(words.period(policy.get("period", "6 months")))
+    except words.NotAccepted:
+        return
+    periods = [period]
+    for line in helplines:
+        with suppress(words.NotAccepted):
+            if "period" in line.table:
+                periods.append(Period.parse(words.period(line.table["period"])))
+    for each in periods:
+        if not longest.is_never_shorter_than(each):
+            yield Trouble(
+                ("policy", "longest"),
+                f"{longest} can be shorter than {each}, for which mail is kept anyway",
+                f"write {each} or more",
+            )
+            return
 
 
 def _unknown_accounts(targets: list[_Target], accounts: Raw) -> Iterator[Trouble]:

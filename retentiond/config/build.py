@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from retentiond.config import tables
 from retentiond.config.settings import (
+    PLACE,
     Access,
     Account,
     AdvisorSettings,
     AlertSettings,
     Auth,
     Config,
+    ControlSettings,
     Elsewhere,
     ExchangeAccount,
     GraphAccount,
@@ -53,6 +55,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         zone=ZoneInfo(table.policy.zone),
         approvers=table.policy.approvers,
         by_thread=table.policy.by_thread,
+        longest=Period.parse(table.policy.longest) if table.policy.clock == "conversation" else None,
         manager=table.policy.manager,
     )
     return Config(
@@ -60,6 +63,7 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         policy=policy,
         ledger=_ledger(table.ledger),
         limits=Limits(table.limits.unforeseen, table.limits.strays, table.limits.forecast_days),
+        control=_control(table.control),
         log=LogSettings(table.log.level, table.log.format),
         accounts=MappingProxyType(accounts),
         helplines=tuple(_helpline(entry, policy, accounts[entry.account]) for entry in table.helpline),
@@ -71,6 +75,13 @@ def built(path: Path, table: tables.ConfigTable) -> Config:
         letters=tuple(map(_letters, table.letters)),
         elsewhere=tuple(Elsewhere(entry.what, Period.parse(entry.kept)) for entry in table.elsewhere),
     )
+
+
+def _control(table: tables.ControlTable) -> ControlSettings:
+    if table.socket is not None:
+        return ControlSettings(Path(table.socket), Path(table.socket), table.group)
+    given = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return ControlSettings(Path(given) / PLACE.name if given else None, PLACE, table.group)
 
 
 def _alert(table: tables.AlertTable) -> AlertSettings:

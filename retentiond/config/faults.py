@@ -17,6 +17,7 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "ledger": tables.LedgerTable,
     "limits": tables.LimitsTable,
     "schedule": tables.ScheduleTable,
+    "control": tables.ControlTable,
     "log": tables.LogTable,
     "alert": tables.AlertTable,
     "channels": tables.SecretTable,

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -270,6 +270,8 @@ class Policy:
     approvers: int
     by_thread: bool
     manager: str | None = None
+    #: For how long a conversation may keep one of its members; None where each is kept by its own date.
+    longest: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +343,23 @@ class Elsewhere:
     kept: Period
 
 
+#: Where systemd puts the service's folder, and the service its socket.
+PLACE: Final = Path("/run/retentiond/control.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """Where the running daemon can be asked, by root, its own user and the members of `group`.
+
+    `served_at` is where this process would listen (None: nowhere), `asked_at` where a command looks for
+    the daemon. They differ where systemd names the folder for the service alone.
+    """
+
+    served_at: Path | None
+    asked_at: Path
+    group: str
+
+
 @dataclass(frozen=True, slots=True)
 class LogSettings:
     """`level` is debug, info, warning or error; `format` is auto, json or console."""
@@ -357,6 +376,7 @@ class Config:
     policy: Policy
     ledger: LedgerSettings
     limits: Limits
+    control: ControlSettings
     log: LogSettings
     accounts: Mapping[str, Account]
     helplines: tuple[HelplineSettings, ...]

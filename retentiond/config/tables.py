@@ -135,6 +135,14 @@ class PolicyTable(Table):
         validate_default=True,
         description="The time zone in which days begin and end (IANA).",
     )
+    clock: Literal["message", "conversation"] = Field(
+        default="message",
+        description="Mail falls due by its own date, or with the latest of its conversation.",
+    )
+    longest: PeriodText = Field(
+        default="12 months",
+        description='With clock = "conversation": no mail is kept longer than this after its own receipt.',
+    )
     approvers: int = Field(
         default=2,
         ge=1,
@@ -192,6 +200,17 @@ class ScheduleTable(Table):
     )
     jitter: Seconds = Field(
         default=300, description="A sweep begins up to so much later, by chance: not all at once."
+    )
+
+
+class ControlTable(Table):
+    """The socket at which people ask the running daemon."""
+
+    socket: Annotated[str, AfterValidator(_accepted(words.socket))] | None = Field(
+        default=None, description="Where it lies; control.sock in $RUNTIME_DIRECTORY by default."
+    )
+    group: Annotated[str, AfterValidator(_accepted(words.group))] = Field(
+        default="retentiond-admin", description="The Unix group whose members may ask, beside root."
     )
 
 
@@ -468,6 +487,7 @@ class ConfigTable(Table):
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="The book of what was destroyed.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="How much may surprise.")
     schedule: ScheduleTable = Field(default_factory=ScheduleTable, description="When the daemon sweeps.")
+    control: ControlTable = Field(default_factory=ControlTable, description="Who may ask the daemon.")
     log: LogTable = Field(default_factory=LogTable, description="What is logged, and how.")
     alert: AlertTable | None = Field(default=None, description="Whom to tell by mail, through which relay.")
     heartbeat: HeartbeatTable | None = Field(default=None, description="A sign of life after each round.")

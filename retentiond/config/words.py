@@ -32,6 +32,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?")
 _SECONDS = re.compile(r"(\d{1,4}) (second|minute)s?")
 _SHOWABLE = re.compile(r"[-+]?[0-9.,]{1,12} ?[A-Za-z]{0,12}")
 _LONGEST_WAIT: Final = 600
+#: The bytes of a Unix socket's path, the zero at its end left out.
+_LONGEST_SOCKET: Final = 107
 #: The hosts of Exchange Online, and what lies below them.
 _ONLINE: Final = (
     "office365.com",
@@ -319,6 +321,21 @@ def _parsed(value: object) -> Period:
         shown = str(value) if isinstance(value, str | int | float) else ""
         said = f"{shown} is not a period" if _SHOWABLE.fullmatch(shown) else "this is not a period"
         raise NotAccepted(said, 'a number above zero and days, weeks, months or years: "6 months"') from None
+
+
+def socket(value: str) -> str:
+    """Where a Unix socket lies: from the root, and short enough for the kernel (unix(7))."""
+    plain = absolute(value)
+    if len(plain.encode("utf-8", "replace")) > _LONGEST_SOCKET:
+        raise NotAccepted("this path is too long for a socket", f"at most {_LONGEST_SOCKET} bytes")
+    return plain
+
+
+def group(value: str) -> str:
+    """The name of a Unix group."""
+    if not value or len(value) > 64 or not value.isprintable() or set(value) & set(" :/,"):
+        raise NotAccepted("this is not the name of a group", "one group's name")
+    return value
 
 
 def seconds(value: object) -> int:

@@ -13,18 +13,22 @@ def judge_for_erasure(
     correspondents: frozenset[Mark],
     insiders: frozenset[Mark],
     on_behalf_of: str | None = None,
+    kept: Reason | None = None,
 ) -> Verdict:
     """The verdict on one item, by the addresses from and to which it was sent.
 
     `correspondents` are the marks of one person's addresses, `insiders` those of every helpline's
     identities and every advisor. A message with anybody else in it is theirs as well, and one whose
-    destruction may send a receipt would tell its sender (P7): a person must look.
+    destruction may send a receipt would tell its sender (P7): a person must look. `kept` is why the
+    register of holds keeps it although it bears no sign of one.
     """
     parties = item.marks.parties
     if not parties & correspondents:
         return Keep(Reason.NOT_THEIRS)
     if item.is_held:
         return Hold()
+    if kept is not None:
+        return Hold(kept)
     if parties - correspondents - insiders:
         return Review(Reason.THIRD_PARTY)
     if item.wakes_receipt:

@@ -11,6 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from retentiond.core.fuse import Approved, Broken, HomeUnarmed, TooManyStrays, Unarmed, Unforeseen
+from retentiond.core.holds import BROKEN_AFTER, Ground, Register
 from retentiond.core.model import (
     Destroy,
     Gap,
@@ -35,6 +36,7 @@ class Cause(StrEnum):
     TOO_MANY_STRAYS = "too-many-strays"
     HOME_UNARMED = "home-unarmed"
     HOME_UNREACHABLE = "home-unreachable"
+    CONVERSATION_UNKNOWN = "conversation-unknown"
     UNREACHABLE = "unreachable"
     HINDERED = "hindered"
     REVIEW = "review"
@@ -44,12 +46,23 @@ class Cause(StrEnum):
     KEPT_BY_SERVER = "kept-by-server"
     NOTICE = "notice"
     ERASURE_UNFINISHED = "erasure-unfinished"
+    HOLD_OVERDUE = "hold-overdue"
+    HOLD_UNSTATED = "hold-unstated"
+    HOLD_VANISHED = "hold-vanished"
+
+
+#: What is kept only because a mailbox could not be looked at.
+_WAITING = {
+    Reason.HOME_UNREACHABLE: Cause.HOME_UNREACHABLE,
+    Reason.CONVERSATION_UNKNOWN: Cause.CONVERSATION_UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
     """Something that was due and was not done, or that a person must see. `detail` is a fixed code,
-    `numbers` what the sentence needs (for `unforeseen`: planned, foreseen, limit)."""
+    `numbers` what the sentence needs (for `unforeseen`: planned, foreseen, limit; for an overdue hold: for
+    how many days, and a 1 where that is too long)."""
 
     target: str
     cause: Cause
@@ -69,6 +82,10 @@ class Finding:
             case Cause.NOTICE if Notice(self.detail).is_harmless:
                 return Exit.DONE
             case Cause.REVIEW if not self.numbers:
+                return Exit.DONE
+            case Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+                return Exit.DONE
+            case Cause.HOLD_OVERDUE if len(self.numbers) == 1:
                 return Exit.DONE
             case _:
                 return Exit.FINDINGS
@@ -91,9 +108,26 @@ def of_plan(plan: Plan, cutoffs: Mapping[str, date] | date) -> list[Finding]:
             review = _of(part.place, Cause.REVIEW, len(part.keys), part.verdict.reason.value)
             found.append(replace(review, numbers=(1,) if is_overdue else ()))
         for part in target.of(Keep):
-            if part.verdict.reason is Reason.HOME_UNREACHABLE:
-                found.append(_of(part.place, Cause.HOME_UNREACHABLE, len(part.keys)))
+            if (cause := _WAITING.get(part.verdict.reason)) is not None:
+                found.append(_of(part.place, cause, len(part.keys)))
+    if plan.register is not None:
+        found.extend(_of_holds(plan.register))
     return sorted(found)
+
+
+def _of_holds(register: Register) -> Iterable[Finding]:
+    """What nobody may overlook of the holds, by target: each waits for a person (P6)."""
+    for target in sorted({hold.target for hold in register.holds}):
+        mine = [hold for hold in register.holds if hold.target == target]
+        late = max((hold.days_past(register.today) for hold in mine), default=0)
+        if late:
+            count = sum(hold.days_past(register.today) > 0 for hold in mine)
+            numbers = (late, 1) if late > BROKEN_AFTER else (late,)
+            yield Finding(target, Cause.HOLD_OVERDUE, count, numbers=numbers)
+        if count := sum(hold.ground is Ground.NOT_STATED for hold in mine):
+            yield Finding(target, Cause.HOLD_UNSTATED, count)
+        if count := sum(hold.has_vanished for hold in mine):
+            yield Finding(target, Cause.HOLD_VANISHED, count)
 
 
 def of_fuse(broken: Iterable[Broken]) -> list[Finding]:

@@ -20,19 +20,24 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the book says of a target, beside its rules of today."""
+    """What the book says of a target, beside its rules of today. `longest` is for how long a conversation may
+    keep something there; None where each item is kept by its own date."""
 
     rules: str
     period: Period
     arming: Arming | None = None
     forecast: Forecast | None = None
+    longest: Period | None = None
 
     @property
     def is_armed(self) -> bool:
         """Whether somebody let this target loose under rules that took at least as much."""
         if self.arming is None or self.arming.rules != self.rules:
             return False
-        return self.period.is_never_shorter_than(Period.parse(self.arming.period))
+        period = Period.parse(self.arming.period)
+        longest = Period.parse(self.arming.longest) if self.arming.longest else period
+        kept = self.longest or self.period
+        return self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest)
 
     @property
     def foreseen(self) -> int:

@@ -7,6 +7,7 @@ but their key travel as one `Lot`; an item with a story of its own travels as an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -70,8 +71,9 @@ class Marks:
     """What of an item's headers the core may compare, never read.
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
-    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References. `reply_to` are the
-    addresses in Reply-To, which an erasure alone asks for.
+    Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References, `conversation` what
+    the server itself counts as one (Exchange), within one mailbox. `reply_to` are the addresses in
+    Reply-To, which an erasure alone asks for.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -79,6 +81,7 @@ class Marks:
     recipients: frozenset[Mark] = frozenset()
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
+    conversation: Mark | None = None
     reply_to: frozenset[Mark] = frozenset()
 
     @property
@@ -174,11 +177,12 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class FolderView:
-    """One folder as the look found it. What is in neither `lots` nor `items` is neither due nor astray."""
+    """One folder as the look found it. What is in neither `lots` nor `items` is neither due nor astray.
+    Where marks were asked for, `items` may be a `Roll` of very many (`core/roll.py`)."""
 
     census: Census
     lots: tuple[Lot, ...] = ()
-    items: tuple[Item, ...] = ()
+    items: Sequence[Item] = ()
 
     @property
     def place(self) -> Place:
@@ -187,11 +191,15 @@ class FolderView:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One target as the look found it."""
+    """One target as the look found it. `younger` is evidence and is not judged: what is not due and shares a
+    mark with something that is, where conversations are followed."""
 
     target: str
     kind: Kind
     folders: tuple[FolderView, ...]
+    younger: Sequence[Item] = ()
+    #: The marks of the items that bear the sign of a hold themselves, where somebody asked for them.
+    signs: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,8 @@ class Reason(StrEnum):
     """Why a verdict is as it is. One reason a verdict; the wording is the report's."""
 
     NOT_DUE = "not-due"
+    CONVERSATION = "conversation"
+    CONVERSATION_UNKNOWN = "conversation-unknown"
     DUE = "due"
     DUE_SINCE_SEEN = "due-since-seen"
     ASTRAY = "astray"
@@ -227,6 +237,8 @@ class Reason(StrEnum):
     ASTRAY_OVERDUE = "astray-overdue"
     NOT_OURS = "not-ours"
     HELD = "held"
+    SIGN_VANISHED = "sign-vanished"
+    CONVERSATION_HELD = "conversation-held"
     UNDATED = "undated"
     REPLACED = "replaced"
     TWO_HELPLINES = "two-helplines"
@@ -365,7 +377,8 @@ class Arming:
     """Who let a target loose, on what. `rules` is the digest without the period; `number` is N.
 
     `strays` and `forecast` are the counts that were seen; `told` is the day since when the advisors
-    have been told (ISO; for an advisor's mailbox).
+    have been told (ISO; for an advisor's mailbox). `longest` is for how long a conversation may keep one
+    of its members; empty where each is kept by its own date.
     """
 
     rules: str
@@ -377,6 +390,7 @@ class Arming:
     who: str
     keeps_copies: bool | None
     told: str = ""
+    longest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

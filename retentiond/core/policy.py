@@ -7,6 +7,7 @@ helpline is judged at all (P3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -19,7 +20,8 @@ class Terms:
 
     What was received before `cutoff` is due; a date before `earliest` or after `latest` is not
     believed. `zone` is the policy's, for days in reports. `why` is ON_DEMAND where persons agreed to a
-    cutoff that the period alone would not give.
+    cutoff that the period alone would not give. `longest`, at most `cutoff`, is there where conversations
+    are followed: what was received before it is due whatever its conversation does.
     """
 
     cutoff: datetime
@@ -27,16 +29,33 @@ class Terms:
     latest: datetime
     zone: tzinfo
     why: Reason = Reason.DUE
+    longest: datetime | None = None
 
     def believes(self, received: datetime | None) -> bool:
         """Whether a date of receipt can be one."""
         return received is not None and self.earliest <= received <= self.latest
 
+    def has_ended(self, item: Item) -> bool:
+        """Whether an item is past its own period, held or not."""
+        return self._is_before(item, self.cutoff)
 
-def judge(item: Item, terms: Terms) -> Verdict:
-    """The verdict on one item in a helpline's own mailbox."""
+    def is_past_longest(self, item: Item) -> bool:
+        """Whether no conversation keeps this item any longer; a hold does."""
+        return self.longest is not None and not item.is_held and self._is_before(item, self.longest)
+
+    def _is_before(self, item: Item, moment: datetime) -> bool:
+        """By its date of receipt; without one that can be believed, by when it was first seen."""
+        since = item.received if self.believes(item.received) else item.first_seen
+        return since is not None and since < moment
+
+
+def judge(item: Item, terms: Terms, kept: Reason | None = None) -> Verdict:
+    """The verdict on one item in a helpline's own mailbox. `kept` says why its conversation keeps it, if it
+    does: then it is not destroyed for its age."""
     if item.is_held:
         return Hold()
+    if kept is not None and terms.has_ended(item):
+        return Keep(kept)
     if item.received is None or not terms.believes(item.received):
         if item.first_seen is not None and item.first_seen < terms.cutoff and not item.wakes_receipt:
             return Destroy(Reason.DUE_SINCE_SEEN if terms.why is Reason.DUE else terms.why)
@@ -52,19 +71,31 @@ def judge(item: Item, terms: Terms) -> Verdict:
 
 
 def judge_lot(lot: Lot, terms: Terms) -> Verdict:
-    """The verdict on each item of a lot, of which only an upper bound of the date is known."""
+    """The verdict on each item of a lot, of which only an upper bound of the date is known.
+
+    Where conversations are followed nothing is due in a lot: it has no marks to follow them by.
+    """
     if lot.is_held:
         return Hold()
-    return Destroy(terms.why) if lot.received_before <= terms.cutoff else Keep()
+    if lot.received_before > terms.cutoff:
+        return Keep()
+    return Destroy(terms.why) if terms.longest is None else Keep(Reason.CONVERSATION_UNKNOWN)
 
 
 def judge_stray(
-    item: Item, owners: frozenset[str], terms: dict[str, Terms], homes: frozenset[str]
+    item: Item,
+    owners: frozenset[str],
+    terms: Mapping[str, Terms],
+    homes: frozenset[str],
+    kept: Reason | None = None,
+    held: Reason | None = None,
 ) -> Verdict:
     """The verdict on one item in an advisor's folders.
 
     `owners` are the helplines whose signs it bears, `homes` those that could be looked at. A held
-    stray goes home and stays held; an overdue one is destroyed where it lies.
+    stray goes home and stays held; an overdue one is destroyed where it lies. One that its conversation
+    keeps (`kept`) is not overdue: it is kept at home. One that the register
+    of holds keeps without a sign (`held`) is kept where it lies.
     """
     if not owners:
         return Keep(Reason.NOT_OURS)
@@ -75,7 +106,9 @@ def judge_stray(
     is_overdue = item.received is not None and term.believes(item.received) and item.received < term.cutoff
     if item.wakes_receipt:
         return Review(Reason.RECEIPT)
-    if is_overdue and not item.is_held:
+    if is_overdue and not item.is_held and held is not None:
+        return Hold(held)
+    if is_overdue and not item.is_held and kept is None:
         return Destroy(Reason.ASTRAY_OVERDUE, on_behalf_of=home)
     if home not in homes:
         return Keep(Reason.HOME_UNREACHABLE)

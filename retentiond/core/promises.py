@@ -29,8 +29,8 @@ SEEN_IS_ENOUGH = timedelta(days=14)
 
 
 class Worry(StrEnum):
-    """What can be wrong that no finding of a sweep says. `house` is the target of all but the first, of a
-    target that left the configuration, and of a hold (the register of holds finds those)."""
+    """What can be wrong that no finding of a sweep says. `house` is the target of all but the first and of
+    a target that left the configuration."""
 
     OVERDUE = "overdue"
     NO_SWEEP = "no-sweep"
@@ -41,7 +41,6 @@ class Worry(StrEnum):
     STRAY_LOST = "stray-lost"
     STOPPED = "stopped"
     ABANDONED = "abandoned"
-    HOLD_FORGOTTEN = "hold-forgotten"
 
 
 #: For how long a concern is left to the next sweeps before it is told. What is missing here is told at
@@ -49,6 +48,7 @@ class Worry(StrEnum):
 _LEFT: Mapping[str, timedelta] = {
     Cause.UNREACHABLE: timedelta(hours=24),
     Cause.HOME_UNREACHABLE: timedelta(hours=24),
+    Cause.CONVERSATION_UNKNOWN: timedelta(hours=24),
     Cause.UNARMED: timedelta(days=7),
     Cause.HOME_UNARMED: timedelta(days=7),
     Cause.HINDERED: PATIENCE,
@@ -57,8 +57,6 @@ _LEFT: Mapping[str, timedelta] = {
     Cause.STILL_THERE: PATIENCE,
     Cause.NOTICE: PATIENCE,
     Worry.PAUSED: timedelta(days=7),
-    #: It is one since the day of its review.
-    Worry.HOLD_FORGOTTEN: timedelta(days=30),
 }
 #: What is told by the server's own day, where that is known: `numbers` holds it as an ordinal.
 _UNTIL_A_DAY = (Cause.KEPT_BY_SERVER, Cause.HINDERED)
@@ -87,8 +85,17 @@ class Concern:
 
     @property
     def is_broken(self) -> bool:
-        """Whether a promise is not kept. A Review that is not overdue only waits for a person."""
-        return self.cause != Cause.REVIEW or bool(self.numbers)
+        """Whether a promise is not kept. A Review that is not overdue only waits for a person, as does a
+        hold, until its own review is overdue for a month."""
+        match self.cause:
+            case Cause.REVIEW:
+                return bool(self.numbers)
+            case Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+                return False
+            case Cause.HOLD_OVERDUE:
+                return len(self.numbers) > 1
+            case _:
+                return True
 
     def is_grave(self, now: datetime) -> bool:
         """Whether somebody must be told by now."""
@@ -102,10 +109,11 @@ class Concern:
 
     def needs_another(self, now: datetime) -> bool:
         """Whether nobody did anything about it for three days after it had become grave, nor said that
-        they had seen it."""
+        they had seen it. A hold past its review was left alone for a month by then."""
         if self.seen is not None and abs(now - self.seen) < SEEN_IS_ENOUGH:
             return False
-        return self.is_grave(now) and now - self._became_grave >= NOBODY_ANSWERED
+        is_old = self.cause == Cause.HOLD_OVERDUE or now - self._became_grave >= NOBODY_ANSWERED
+        return self.is_grave(now) and is_old
 
     @property
     def _began(self) -> datetime:

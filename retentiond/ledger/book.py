@@ -20,6 +20,7 @@ from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
 from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found
+from retentiond.ledger.holds import Holds
 from retentiond.ledger.keys import Keys
 from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, check_places
 from retentiond.ledger.standing import OWN_EVENTS, recorded_heads
@@ -267,6 +268,13 @@ class Ledger:
     def unarmed_since(self, target: str, now: datetime) -> datetime:
         """Since when something was seen due or astray in this target, which is not armed."""
         return self.remember(memory.UNARMED, target, (b"",), now, now + _UNARMED_TERM)[b""]
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def holds(self) -> Holds:
+        """The register of holds."""
+        return Holds(self._engine, lambda at, body, now: self._append(at, HOUSE, body, now))
 
     # ── proof ────────────────────────────────────────────────────────────────────────────────────
 

@@ -33,6 +33,7 @@ def armed_body(connection: Connection, target: str, arming: Arming) -> Body:
         "who": arming.who,
         "copies": _COPIES[arming.keeps_copies],
         "told": arming.told,
+        **({"longest": arming.longest} if arming.longest else {}),
         "destroyed": standing_lines(connection, target).get(target, Line()).destroyed,
     }
 
@@ -129,4 +130,5 @@ def _arming(entry: Entry) -> Arming:
         who=body["who"],
         keeps_copies=_KEEPS[body["copies"]],
         told=body["told"],
+        longest=body.get("longest", ""),
     )

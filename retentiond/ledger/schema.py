@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     URL,
@@ -29,9 +30,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from retentiond.core.chain import HOUSE, Break
-from retentiond.errors import LedgerDamaged
+from retentiond.errors import LedgerDamaged, LedgerOutdated
 
-VERSION = 1
+#: Version 1 had no register of holds (`upgrade.py`).
+VERSION = 2
 
 #: Seconds for which a writer waits for another.
 BUSY_SECONDS = 30
@@ -127,14 +129,48 @@ memory = Table(
     sqlite_strict=True,
 )
 
+#: The register of holds: outside every chain, for as long as each hold stands. `who` is a Unix user or
+#: `sign`; `review` a day; no column can hold a name.
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("ground", Text, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("since", Integer, nullable=False),
+    Column("conversation", Integer, nullable=False),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+#: What each hold is on, by marks. A row of kind `sign` is an item that bears, or bore, the sign; one of kind
+#: `thread` is how a conversation is known again, with `lies_in` empty.
+hold_mark = Table(
+    "hold_mark",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("mark", LargeBinary, primary_key=True),
+    Column("lies_in", Text, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("vanished", Integer),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
 GUARDS = tuple(
     f"CREATE TRIGGER {table}_never_{verb} BEFORE {verb} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, 'append-only'); END"
     for table in ("entry", "checkpoint")
     for verb in ("update", "delete")
 )
-_EXPECTED = {("table", table) for table in metadata.tables} | {
-    ("trigger", guard.split()[2]) for guard in GUARDS
+_GUARDED = frozenset(("trigger", guard.split()[2]) for guard in GUARDS)
+#: What stands in the file of each version.
+_EXPECTED: dict[int, frozenset[tuple[Any, ...]]] = {
+    1: _GUARDED | {("table", name) for name in metadata.tables if name not in ("hold", "hold_mark")},
+    VERSION: _GUARDED | {("table", name) for name in metadata.tables},
 }
 
 
@@ -226,10 +262,16 @@ def create(connection: Connection) -> None:
     connection.execute(schema.insert().values(version=VERSION))
 
 
-def check_schema(connection: Connection) -> None:
-    """Raises LedgerDamaged(unknown schema) unless the file has our tables and guards, and nothing else."""
+def check_schema(connection: Connection, *, may_be_old: bool = False) -> int:
+    """The version of the file. Raises LedgerDamaged(unknown schema) unless it has the tables and guards of a
+    version that we know, and nothing else; LedgerOutdated for an older one, unless it may be that."""
     rows = connection.exec_driver_sql("SELECT type, name FROM sqlite_schema")
-    if {(kind, name) for kind, name in rows if not name.startswith("sqlite_")} != _EXPECTED:
+    there = frozenset((kind, name) for kind, name in rows if not name.startswith("sqlite_"))
+    if there not in _EXPECTED.values():
         raise LedgerDamaged(HOUSE, None, Break.SCHEMA)
-    if connection.scalars(schema.select()).all() != [VERSION]:
+    versions = connection.scalars(schema.select()).all()
+    if len(versions) != 1 or there != _EXPECTED.get(versions[0]):
         raise LedgerDamaged(HOUSE, None, Break.SCHEMA)
+    if versions[0] != VERSION and not may_be_old:
+        raise LedgerOutdated(versions[0], VERSION)
+    return int(versions[0])

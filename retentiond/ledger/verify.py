@@ -69,13 +69,14 @@ def verify(
     outside: Sequence[Seal],
     *,
     since_checkpoint: bool,
+    may_be_old: bool = False,
 ) -> Verified:
     """Proves the book as one transaction shows it. `logged` are the seals of seals.log (the newest
-    suffice for the quick way), `outside` those from a report or a journal.
+    suffice for the quick way), `outside` those from a report or a journal. An upgrade proves an old book too.
 
     Raises LedgerDamaged at the first break; the house chain is followed first.
     """
-    schema.check_schema(connection)
+    schema.check_schema(connection, may_be_old=may_be_old)
     proof = Proof(keys, heads=_heads(connection))
     if HOUSE not in proof.heads:
         raise LedgerDamaged(HOUSE, 1, Break.TAIL)

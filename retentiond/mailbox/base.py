@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -118,12 +118,16 @@ class Question:
     Due is what was received before `cutoff`. Dates before `earliest` or after `latest` are not
     believed. With `ahead`, the census counts what was received before that instant as well.
     `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
-    `wants_threads` asks for the marks of every message (a stated exception to the law of scale).
+    `wants_marks` asks for the marks of what may be due and of what is held: these come as items, not in
+    lots, and nothing else is read for it. `wants_threads` asks for the marks of every message (a stated
+    exception to the law of scale). Letters have no marks: neither changes anything there.
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks. `correspondents` are the
     addresses of one person: then a look yields every item that is from or to one of them, whatever its
-    age, and nothing else (an erasure, P9).
+    age, and nothing else (an erasure, P9). With `longest`, conversations are followed: what was received
+    before it is kept by none. It asks nothing of `look`, which `wants_marks` does; what is `younger` is
+    asked for after it.
     """
 
     now: datetime
@@ -132,8 +136,10 @@ class Question:
     latest: datetime
     ahead: datetime | None = None
     may_use_server_clock: bool = True
+    wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
     correspondents: tuple[str, ...] = field(default=(), repr=False)
 
@@ -153,6 +159,34 @@ class Grant:
 
     permission: str
     state: Granted
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """By what somebody names the mail to be held: a Message-ID, or a correspondent's address and days.
+
+    The address is sought in From, Sender, To, Cc and Bcc. `since` is the first instant of receipt,
+    `until` the first that is none (aware). Nothing of it is ever shown, kept or logged.
+    """
+
+    message_id: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def is_met_by(self, item: Item, marker: Marker) -> bool:
+        """Whether an item (with all its marks) is one of those."""
+        if self.message_id:
+            return item.marks.message == marker.message(self.message_id)
+        marks = item.marks.authors | item.marks.senders | item.marks.recipients
+        if marker.address(self.address) not in marks:
+            return False
+        if self.since is None and self.until is None:
+            return True
+        return item.received is not None and not (
+            (self.since is not None and item.received < self.since)
+            or (self.until is not None and item.received >= self.until)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +325,29 @@ class Mailbox(Protocol):
         search in advisors' folders alone (replies by thread). Never kept, never shown."""
         ...
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        """These items with all their Marks; `is_held` is whether an item bears the sign of a hold itself
+        or lies in the hold folder, not whether its conversation is held. What is gone is left out.
+        Raises Changed where the Place has another version by now."""
+        ...
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        """What of a helpline's mailbox is wanted, in whatever folder, as `identify` gives it."""
+        ...
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        """The Message-IDs that these items bear and name as their parents, without angle brackets; for
+        `younger` alone. Never kept, never shown."""
+        ...
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        """What is not surely due, anywhere in a helpline's mailbox, with date and marks of its thread.
+
+        With `of` (Message-IDs of printable ASCII without blanks), at least what bears or names one of
+        them. The caller compares: what is given need not be asked for, and may be due after all.
+        """
+        ...
+
     def place(self, role: Role) -> Place:
         """The folder of this role as it stands now. Refused(role-unknown) where there is none."""
         ...
@@ -363,7 +420,13 @@ class Mailbox(Protocol):
         ...
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        """Sets the sign of a hold: for a copy at home whose stray was held after it was copied."""
+        """Sets the sign of a hold: on what somebody holds by a command, and on a copy at home whose stray
+        was held after it was copied. Other flags and categories stay."""
+        ...
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        """Takes the sign of a hold away; other flags and categories stay. Refused(hold-folder) where
+        items are held by where they lie: somebody must move them out."""
         ...
 
     def keeps_copies(self) -> bool | None:

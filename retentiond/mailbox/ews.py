@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import ews_carry, ews_destroy, ews_look, ews_probe, ews_strays
+from retentiond.mailbox import ews_carry, ews_destroy, ews_holds, ews_kin, ews_look, ews_probe, ews_strays
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -24,6 +24,7 @@ from retentiond.mailbox.base import (
     Scope,
     Secret,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_session import Session
@@ -115,6 +116,19 @@ class EwsMailbox:
     def message_ids(self) -> Iterator[str]:
         return ews_look.message_ids(self._session)
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return ews_holds.identify(self._session, place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return ews_holds.seek(self._session, wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        self._session.at(place)
+        return ews_kin.named(self._session, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return ews_kin.younger(self._session, question)
+
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))
 
@@ -165,7 +179,10 @@ class EwsMailbox:
         self._session.at(place)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        ews_destroy.hold(self._session, place, keys)
+        ews_holds.hold(self._session, place, keys)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        ews_holds.unhold(self._session, place, keys)
 
     def keeps_copies(self) -> bool | None:
         return ews_probe.keeps_copies(self._session)

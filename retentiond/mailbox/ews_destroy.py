@@ -29,7 +29,6 @@ from retentiond.mailbox.ews_words import (
     instant,
     item_ids,
     tag,
-    text,
 )
 from retentiond.mailbox.patience import OutOfPatience
 
@@ -263,30 +262,3 @@ def stand(session: Session, place: Place, keys: Sequence[Key]) -> Standing:
                 held.append(key)
     is_final = folder.is_bin or not any(each.count for each in session.bins(folder))
     return Standing(tuple(present), tuple(held), (), is_final=is_final)
-
-
-def hold(session: Session, place: Place, keys: Sequence[Key]) -> None:
-    """The verb of the port: the category is added to those that the item bears."""
-    session.at(place)
-    changes = []
-    for _, row in session.items(keys, SIGN):
-        if isinstance(row, str):
-            raise session.line.error(row)
-        names = [*sorted(row.categories), session.scope.hold_keyword]
-        categories = tag("t:Categories", *(tag("t:String", text(name)) for name in names))
-        field = tag("t:FieldURI", FieldURI="item:Categories")
-        update = tag("t:Updates", tag("t:SetItemField", field, tag("t:Message", categories)))
-        changes.append(tag("t:ItemChange", tag("t:ItemId", Id=row.id, ChangeKey=row.change_key), update))
-    for start in range(0, len(changes), CHUNK):
-        part = changes[start : start + CHUNK]
-        body = tag(
-            "m:UpdateItem",
-            tag("m:ItemChanges", *part),
-            ConflictResolution="AutoResolve",
-            MessageDisposition="SaveOnly",
-            SendMeetingInvitationsOrCancellations="SendToNone",
-            SuppressReadReceipts="true",
-        )
-        for reply in session.line.ask("UpdateItem", body, len(part), orders=True):
-            if not reply.is_good:
-                raise session.line.error(reply.code)

@@ -18,11 +18,13 @@ from retentiond.core.model import (
     Item,
     Kind,
     Lot,
+    Mark,
     Marks,
     Place,
     Ref,
     Role,
 )
+from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
@@ -93,23 +95,29 @@ def _view(
     seen = {row.id for row in listed.rows}
     listed.rows += [row for row in held if row.id not in seen]
     sure: dict[bool, list[Row]] = {}
-    items: list[Item] = []
+    single: list[tuple[Row, bool]] = []
     edge = question.cutoff - MARGIN
     for row in listed.rows:
         received = row.received
         is_held = session.is_held(folder, row, conversations)
         is_believable = received is not None and question.earliest <= received <= question.latest
         if received is None or not is_believable:
-            items.append(Item(Ref(place, row.key), received, is_held))
+            single.append((row, is_held))
         elif is_held or received < edge:
             sure.setdefault(is_held, []).append(row)
         elif received < question.cutoff + MARGIN:
-            items.append(Item(Ref(place, row.key), received, is_held))
+            single.append((row, is_held))
+    rows = [row for rows in sure.values() for row in rows] + [row for row, _ in single]
+    items: Sequence[Item] = tuple(Item(Ref(place, row.key), row.received, is_held) for row, is_held in single)
     if question.wants_threads:
-        sure, items = {}, list(_with_marks(session, folder, conversations))
+        rows = [row for page in session.pages(folder, ROW) for row in page.rows]
+        marked = _with_marks(session, folder, rows, conversations, question.wants_marks)
+        sure, items = {}, tuple(marked)
+    elif question.wants_marks:
+        marked = _with_marks(session, folder, rows, conversations, knows_conversation=True)
+        sure, items = {}, Roll.of(place, marked)
     lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
-    keys = [key for lot in lots for key in lot.keys] + [item.ref.key for item in items]
-    return FolderView(_census(session, folder, question, listed, keys), lots, tuple(items))
+    return FolderView(_census(session, folder, question, listed, rows), lots, items)
 
 
 def _listed(session: Session, folder: Folder, question: Question) -> _Listed:
@@ -155,7 +163,7 @@ def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lo
 
 
 def _census(
-    session: Session, folder: Folder, question: Question, listed: _Listed, keys: Sequence[object]
+    session: Session, folder: Folder, question: Question, listed: _Listed, rows: Sequence[Row]
 ) -> Census:
     total = listed.total
     ahead = _ahead(session, folder, question, listed) if question.ahead else None
@@ -165,9 +173,9 @@ def _census(
         looks_imported = max(days.values(), default=0) * 5 > total
     place = session.place(folder)
     hindrance, until = None, None
-    if keys:
-        hindrance = hindrance_of(session, str(keys[0]))
-    if hindrance is None and folder.is_bin and keys:
+    if rows:
+        hindrance = hindrance_of(session, rows[0].key)
+    if hindrance is None and folder.is_bin and rows:
         hindrance, until = keeping(ends_of_keeping(session, listed.rows), question.now)
     return Census(place, total, ahead, hindrance, looks_imported, until)
 
@@ -207,14 +215,33 @@ def end_of_keeping(session: Session, row: Row) -> datetime | None:
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _with_marks(session: Session, folder: Folder, conversations: frozenset[str]) -> Iterator[Item]:
-    """Every item of a folder with its marks; a stated exception to the law of scale."""
-    keys = [row.key for page in session.pages(folder, ()) for row in page.rows]
+def _with_marks(
+    session: Session,
+    folder: Folder,
+    rows: Sequence[Row],
+    conversations: frozenset[str],
+    knows_conversation: bool = False,
+) -> Iterator[Item]:
+    """These items of a folder with their marks. What is gone by now is left out; what cannot be read stays
+    what it was, without marks."""
     place = session.place(folder)
-    for _, row in session.items(keys, THREAD):
-        if isinstance(row, Row):
-            is_held = session.is_held(folder, row, conversations)
-            yield Item(Ref(place, row.key), row.received, is_held, marks_of_row(session, row), row.size)
+    answers = session.items([row.key for row in rows], THREAD)
+    for row, (_, answer) in zip(rows, answers, strict=True):
+        if isinstance(answer, str) and answer in GONE:
+            continue
+        now = row if isinstance(answer, str) else answer
+        marks = Marks() if isinstance(answer, str) else marks_of_row(session, now)
+        if knows_conversation:
+            marks = replace(marks, conversation=conversation_mark(session, now))
+        is_held = session.is_held(folder, now, conversations)
+        yield Item(Ref(place, now.key), now.received, is_held, marks, now.size)
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
 
 
 def marks_of_row(session: Session, row: Row) -> Marks:

@@ -37,6 +37,8 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
                 found[folder][row.key] = row
     if question.replying_to:
         _add_answers(session, wanted, found, question.replying_to)
+    if question.replying_to or question.wants_marks:
+        _read_threads(session, found)
     if question.correspondents:
         for folder, rows in found.items():
             theirs = rows_of_correspondents(session, list(rows), question.correspondents)
@@ -75,7 +77,7 @@ def _add_answers(
     found: dict[Folder, dict[str, Row]],
     replying_to: Sequence[str],
 ) -> None:
-    """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
+    """Adds what answers a helpline's mail, and what answers that in turn."""
     asked: set[str] = set()
     left = list(dict.fromkeys(replying_to))
     while left:
@@ -91,6 +93,10 @@ def _add_answers(
                     fresh.append(row.message_id)
         asked.update(left)
         left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+
+def _read_threads(session: Session, found: dict[Folder, dict[str, Row]]) -> None:
+    """What was found, with all that its marks are made of."""
     for rows in found.values():
         keys = list(rows)
         for start in range(0, len(keys), CHUNK):

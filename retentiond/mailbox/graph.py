@@ -8,9 +8,17 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import graph_carry, graph_destroy, graph_look, graph_probe, graph_strays
+from retentiond.mailbox import (
+    graph_carry,
+    graph_destroy,
+    graph_holds,
+    graph_kin,
+    graph_look,
+    graph_probe,
+    graph_strays,
+)
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -23,6 +31,7 @@ from retentiond.mailbox.base import (
     Sameness,
     Scope,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
@@ -114,6 +123,18 @@ class GraphMailbox:
     def message_ids(self) -> Iterator[str]:
         return graph_look.message_ids(self.session)
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return graph_holds.identify(self.session, place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return graph_holds.seek(self.session, wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return graph_kin.named(self.session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return graph_kin.younger(self.session, question)
+
     def place(self, role: Role) -> Place:
         return self.session.place(self.session.in_role(role))
 
@@ -162,7 +183,10 @@ class GraphMailbox:
         self.session.at(place)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        graph_destroy.hold(self.session, place, keys)
+        graph_holds.hold(self.session, place, keys)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        graph_holds.unhold(self.session, place, keys)
 
     def keeps_copies(self) -> bool | None:
         return graph_probe.keeps_copies(self.session)

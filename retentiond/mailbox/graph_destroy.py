@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 
 from retentiond.core.model import Key, Kind, Outcome, Place, Result
 from retentiond.core.period import Period
-from retentiond.errors import Refused, Why
+from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
 from retentiond.mailbox.graph_look import end_of_keeping
@@ -319,16 +319,3 @@ def stand(session: Session, place: Place, keys: Sequence[Key]) -> Standing:
                 held.append(key)
     is_final = folder.is_bin or not any(each.count for each in session.bins(folder))
     return Standing(tuple(present), tuple(held), (), is_final=is_final)
-
-
-def hold(session: Session, place: Place, keys: Sequence[Key]) -> None:
-    """The verb of the port: the category is added to those that the item bears."""
-    folder = session.at(place)
-    for _, row in session.items(folder, keys, ROW):
-        if row is None:
-            raise Refused(session.target, Why.NO_FOLDER, place.folder)
-        names = [*sorted(row.categories), session.scope.hold_keyword]
-        path = f"{session.line.user}/messages/{segment(row.id)}"
-        answer = session.line.order(Ask(path, "PATCH", {"categories": names}))
-        if not answer.is_good:
-            raise session.line.error(answer, place.folder)

@@ -16,12 +16,14 @@ from retentiond.core.model import (
     FolderView,
     Item,
     Lot,
+    Mark,
     Marks,
     Notice,
     Place,
     Ref,
     Role,
 )
+from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
@@ -104,7 +106,8 @@ def _view(
     seen = {row.id for row in listed.rows}
     listed.rows += [row for row in held if row.id not in seen]
     sure: dict[bool, list[Row]] = {}
-    items: list[Item] = []
+    single: list[Row] = []
+    near: list[Item] = []
     edge = question.cutoff - MARGIN
     for row in listed.rows:
         received = row.received
@@ -112,15 +115,21 @@ def _view(
         is_believable = received is not None and question.earliest <= received <= question.latest
         wakes = session.line.account.reviews_receipts and row.awaits_receipt
         if received is None or not is_believable:
-            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+            single.append(row)
+            near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
         elif (is_held or received < edge) and not wakes:
             sure.setdefault(is_held, []).append(row)
         elif is_held or received < question.cutoff + MARGIN:
-            items.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+            single.append(row)
+            near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
+    items: Sequence[Item] = tuple(near)
     if question.wants_threads:
-        sure, items = {}, list(_with_marks(session, folder, conversations, listed))
+        sure, items = {}, tuple(_with_marks(session, folder, conversations, listed))
+    elif question.wants_marks:
+        rows = [row for rows in sure.values() for row in rows] + single
+        sure, items = {}, Roll.of(place, _marked(session, folder, question, conversations, rows))
     lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
-    return FolderView(_census(session, folder, question, listed, counts), lots, tuple(items))
+    return FolderView(_census(session, folder, question, listed, counts), lots, items)
 
 
 def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
@@ -245,6 +254,42 @@ def _with_marks(
     for row in listed.rows:
         if row.id not in seen:  # no message, and so of no thread
             yield _judged(session, folder, place, row, conversations)
+
+
+def _marked(
+    session: Session,
+    folder: Folder,
+    question: Question,
+    conversations: frozenset[str],
+    rows: Sequence[Row],
+) -> Iterator[Item]:
+    """These items of a folder with their marks: what is old by page, the rest by id. What is no message
+    comes without marks; what is gone by now is left out."""
+    place = session.place(folder)
+    wanted = {row.id: row for row in rows}
+    due = f"receivedDateTime lt {instant(question.cutoff + MARGIN)}"
+    for page in session.pages(folder, THREAD, due, THREAD_PROPERTIES) if wanted else ():
+        for row in page.rows:
+            if wanted.pop(row.id, None) is not None:
+                yield _of_conversation(session, folder, place, row, conversations)
+    keys = [row.key for row in wanted.values()]
+    for _, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):
+        if now is not None:
+            yield _of_conversation(session, folder, place, now, conversations)
+
+
+def _of_conversation(
+    session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]
+) -> Item:
+    item = _judged(session, folder, place, row, conversations)
+    return replace(item, marks=replace(item.marks, conversation=conversation_mark(session, row)))
+
+
+def conversation_mark(session: Session, row: Row) -> Mark | None:
+    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+    if not row.conversation:
+        return None
+    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
 
 
 def _judged(session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]) -> Item:

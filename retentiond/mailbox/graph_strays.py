@@ -42,6 +42,11 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
                 found[folder][row.id] = row
     if question.replying_to:
         _add_answers(session, wanted, found, question.replying_to)
+    if question.wants_marks:
+        for folder, rows in found.items():
+            keys = [row.key for row in rows.values()]
+            fresh = session.items(folder, keys, THREAD, THREAD_PROPERTIES)
+            found[folder] = {row.id: row for _, row in fresh if row is not None}
     if question.correspondents:
         for folder, rows in found.items():
             found[folder] = _of_correspondents(session, folder, rows, question.correspondents)

@@ -16,6 +16,7 @@ from retentiond.mailbox.base import Likeness, Marker
 
 #: What an IMAP FETCH asks for to recognise a reply by its identity, and by its thread (RFC 5322, 3.6).
 IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")
+KIN_FIELDS = ("MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES")
 #: The same for an erasure.
 PARTY_FIELDS = (*THREAD_FIELDS, "REPLY-TO")
@@ -109,6 +110,12 @@ def spellings(address: str) -> tuple[str, ...]:
 def message_ids_in(text: str) -> list[str]:
     """The Message-IDs in a list of them, without their angle brackets."""
     return _ID.findall(text)
+
+
+def message_ids_of(header: bytes) -> list[str]:
+    """The Message-IDs that a message bears and names as its parents, without their angle brackets."""
+    fields = fields_of(header)
+    return message_ids_in(" ".join(fields.get(each.lower(), "") for each in KIN_FIELDS))
 
 
 def likeness_of(content: bytes, marker: Marker) -> Likeness:

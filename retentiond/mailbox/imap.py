@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ImapAccount, Login
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import imap_carry, imap_destroy, imap_look, imap_probe
+from retentiond.mailbox import imap_carry, imap_destroy, imap_holds, imap_kin, imap_look, imap_probe
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -24,6 +24,7 @@ from retentiond.mailbox.base import (
     Scope,
     Secret,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.imap_session import Session
 from retentiond.mailbox.wire import Wire
@@ -107,6 +108,18 @@ class ImapMailbox:
     def message_ids(self) -> Iterator[str]:
         return imap_look.message_ids(self._session)
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return imap_holds.identify(self._session, place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return imap_holds.seek(self._session, wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return imap_kin.named(self._session, place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return imap_kin.younger(self._session, question, of)
+
     def place(self, role: Role) -> Place:
         return self._session.place(self._session.in_role(role))
 
@@ -158,7 +171,10 @@ class ImapMailbox:
         imap_destroy.unmark(self._session, place, keys)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
-        imap_destroy.hold(self._session, place, keys)
+        imap_holds.hold(self._session, place, keys)
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        imap_holds.unhold(self._session, place, keys)
 
     def keeps_copies(self) -> bool | None:
         return imap_probe.keeps_copies(self._session)

@@ -171,18 +171,6 @@ def stand(session: Session, place: Place, keys: Sequence[Key]) -> Standing:
     return Standing(*(tuple(sorted(each)) for each in (found.present, found.held, found.deleted)))
 
 
-def hold(session: Session, place: Place, keys: Sequence[Key]) -> None:
-    """The verb of the port: the keyword of a hold."""
-    keyword = session.scope.hold_keyword.encode("ascii")
-    try:
-        session.take_again(place)
-        for uids in session.wire.sets(numbers(keys)):
-            command = b"UID STORE " + uids + b" +FLAGS.SILENT (" + keyword + b")"
-            session.wire.expect(session.wire.ask(command, keeps=False)[0], place.folder)
-    finally:
-        session.leave()
-
-
 def unmark(session: Session, place: Place, keys: Sequence[Key]) -> None:
     """The verb of the port."""
     if not keys:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from retentiond.core.model import Census, FolderView, Item, Lot, Place, Ref, Role
+from retentiond.core.roll import Roll
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.headers import (
@@ -43,6 +44,15 @@ SIGNS = (b"FROM", b"SENDER")
 PARTIES = (b"FROM", b"SENDER", b"REPLY-TO", b"TO", b"CC", b"BCC")
 #: Fewer messages than this on one day are no import, however small the folder.
 _IMPORT_AT_LEAST = 20
+
+
+def surely_due(session: Session, question: Question) -> bytes:
+    """The search that finds only what is due, and not what was received within a day or two of the cutoff."""
+    return _Terms.of(question, _goes_by_age(session, question)).sure
+
+
+def _goes_by_age(session: Session, question: Question) -> bool:
+    return session.wire.offers("WITHIN") and question.may_use_server_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +123,7 @@ class _View:
         self._opened = opened
         self._place = opened.place
         self._wire = session.wire
-        by_age = session.wire.offers("WITHIN") and question.may_use_server_clock
-        self._terms = _Terms.of(question, by_age)
+        self._terms = _Terms.of(question, _goes_by_age(session, question))
 
     def made(self) -> FolderView:
         if not self._opened.exists:
@@ -125,6 +134,8 @@ class _View:
         census = self._census(ahead, self._looks_imported())
         if self._question.wants_threads:
             return FolderView(census, (), tuple(self._threads(set(held))))
+        if self._question.wants_marks:
+            return FolderView(census, (), Roll.of(self._place, self._marked(sure, set(odd), set(held))))
         return self._sorted_out(census, sure, set(odd), set(held))
 
     def _ask(
@@ -166,6 +177,17 @@ class _View:
             dates = self._dates(int(key) for key in doubted.keys)
             items += [Item(Ref(self._place, key), at, doubted.is_held) for key, at in dates]
         return FolderView(census, tuple(lot for lot in lots if lot), tuple(items))
+
+    def _marked(self, sure: tuple[int, ...], odd: set[int], held: set[int]) -> Iterator[Item]:
+        """The same, each by itself and with its marks; what is a little too young is left out."""
+        question = self._question
+        wanted = sorted(odd.union(held, sure)) if odd or held else sure
+        for row in headers(self._session, self._place, wanted, THREAD_FIELDS):
+            received, is_held = row.received, row.uid in held
+            is_believable = received is not None and question.earliest <= received <= question.latest
+            if is_held or not is_believable or received is None or received < self._edge:
+                marks = marks_of(row.body, self._session.marker)
+                yield Item(Ref(self._place, row.uid), received, is_held, marks, row.size)
 
     @property
     def _edge(self) -> datetime:
@@ -232,7 +254,8 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
     found = []
     for folder in folders:
         opened = session.look_at(folder)
-        fields = THREAD_FIELDS if question.replying_to else IDENTITY_FIELDS
+        has_threads = question.replying_to or question.wants_marks
+        fields = THREAD_FIELDS if has_threads else IDENTITY_FIELDS
         search = _Search(session, folder, opened, question.correspondents, fields)
         search.by_identity()
         found.append(search)
@@ -363,7 +386,7 @@ def _trees(addresses: Sequence[str], fields: Sequence[bytes]) -> Iterator[bytes]
     at_once = _TERMS_AT_ONCE // len(fields)
     for start in range(0, len(addresses), at_once):
         some = [quoted(each.encode("utf-8")) for each in addresses[start : start + at_once]]
-        yield _either([b"HEADER %s %s" % (field, text) for text in some for field in fields])
+        yield either([b"HEADER %s %s" % (field, text) for text in some for field in fields])
 
 
 def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ...]:
@@ -375,17 +398,17 @@ def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ..
     ]
     found: set[int] = set()
     for start in range(0, len(terms), _IDS_AT_ONCE):
-        tree = _either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
+        tree = either([b"OR " + term for term in terms[start : start + _IDS_AT_ONCE]])
         found.update(*session.wire.search(tree, label=place.folder))
     return tuple(sorted(found))
 
 
-def _either(terms: Sequence[bytes]) -> bytes:
-    """OR takes two: a balanced tree, so that no server has to go deep."""
+def either(terms: Sequence[bytes]) -> bytes:
+    """At least one of them. OR takes two: a balanced tree, so that no server has to go deep."""
     if len(terms) == 1:
         return terms[0]
     middle = len(terms) // 2
-    return b"OR " + _either(terms[:middle]) + b" " + _either(terms[middle:])
+    return b"OR " + either(terms[:middle]) + b" " + either(terms[middle:])
 
 
 def headers(session: Session, place: Place, keys: Sequence[int], fields: Sequence[str]) -> Iterator[Row]:

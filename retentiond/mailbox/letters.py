@@ -26,6 +26,7 @@ from retentiond.core.model import (
     Kind,
     Lot,
     Mark,
+    Marks,
     Notice,
     Outcome,
     Place,
@@ -44,6 +45,7 @@ from retentiond.mailbox.base import (
     Question,
     Sameness,
     Standing,
+    Wanted,
 )
 from retentiond.mailbox.letters_bins import info_of
 from retentiond.mailbox.letters_destroy import destroy, unlink_beside
@@ -166,7 +168,24 @@ class LettersMailbox:
         inode = "" if is_dated else str(lying.found.inode)
         return self._marker.mark("letter", f"{self.target}\0{inode}\0{path}")
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        """A letter is known by its file, which stays the same when it is renamed, edited or moved about."""
+        self._check(place)
+        lying = self._grounds.scene().lying
+        here = {_file_of(key): each for key, each in lying.items() if each.label == place.folder}
+        for key in keys:
+            if (letter := here.get(_file_of(key))) is not None:
+                mark = self._marker.mark("letter", f"{self.target}\0{_file_of(key)}")
+                marks = Marks(message=mark)
+                yield Item(Ref(place, key), letter.found.born, place.role is Role.HOLD, marks)
+
     def message_ids(self) -> NoReturn:
+        self._no_deed()
+
+    def named(self, place: Place, keys: Sequence[Key]) -> NoReturn:
+        self._no_deed()
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> NoReturn:
         self._no_deed()
 
     def place(self, role: Role) -> Place:
@@ -300,6 +319,13 @@ class LettersMailbox:
         self._no_deed()
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
+        self._no_deed()
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        """A letter is held by lying in the hold folder, and by nothing else."""
+        raise Refused(self.target, Why.HOLD_FOLDER, place.folder)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
         self._no_deed()
 
     def _no_deed(self) -> NoReturn:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -140,8 +141,18 @@ def mount_of(descriptor: int) -> Mount:
         words = line.split(" ")
         if int(words[0]) == number:
             kind, source = words[words.index("-") + 1 :][:2]
-            return Mount(number, _plain(words[4]), kind, words[2], _plain(source))
+            return Mount(number, _top(_plain(words[4])), kind, words[2], _plain(source))
     return Mount(number, "/", "unknown", "0:0", "")
+
+
+def _top(point: str) -> str:
+    """The top of the file system at a mount point. systemd mounts each writable path of a service upon
+    itself; the bins of a disk lie where it begins, not where such a mount does."""
+    here = Path(point)
+    with suppress(OSError):
+        while here != here.parent and here.parent.stat().st_dev == here.stat().st_dev:
+            here = here.parent
+    return str(here)
 
 
 def missing_mount(directory: str, table: Path = Path("/etc/fstab")) -> str | None:

@@ -8,7 +8,7 @@ before and after each effect, so that a test can cut the power at any moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -42,8 +42,9 @@ from retentiond.mailbox.base import (
     Sameness,
     Scope,
     Standing,
+    Wanted,
 )
-from retentiond.mailbox.headers import likeness_of, marks_of, parties_of
+from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of, parties_of
 from retentiond.mailbox.likeness import digest
 
 _DELETED = "\\Deleted"
@@ -192,11 +193,11 @@ class MemoryMailbox:
             if question.wants_threads:
                 items.append(Item(Ref(place, uid), received, is_held, self._marks(stored)))
             elif received is None or not question.earliest <= received <= question.latest:
-                items.append(Item(Ref(place, uid), received, is_held))
-            elif is_held or received < question.cutoff - margin:
+                items.append(self._item(place, uid, is_held, stored, question))
+            elif (is_held or received < question.cutoff - margin) and not question.wants_marks:
                 sure[is_held].append((uid, received))
-            elif received < question.cutoff + margin:
-                items.append(Item(Ref(place, uid), received, is_held))
+            elif is_held or received < question.cutoff + margin:
+                items.append(self._item(place, uid, is_held, stored, question))
         lots = tuple(
             Lot(
                 place,
@@ -259,6 +260,37 @@ class MemoryMailbox:
             for stored in folder.messages.values():
                 if message := likeness_of(stored.content, self._marker).hint:
                     yield message
+
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        folder, name = self._at(place), self.names()[place.folder]
+        for key in keys:
+            if (stored := folder.messages.get(int(key))) is not None:
+                is_held = self._is_held(name, stored)
+                yield Item(
+                    Ref(place, key), stored.received, is_held, self._marks(stored), len(stored.content)
+                )
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        for name, folder in self._folders.items():
+            if name not in self._scope.leave_out:
+                for item in self.identify(self._place(name, folder), tuple(folder.messages)):
+                    if wanted.is_met_by(item, self._marker):
+                        yield item
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        for key in keys:
+            if (stored := self._at(place).messages.get(int(key))) is not None:
+                yield from message_ids_of(stored.content)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        sought = {self._marker.message(each) for each in of}
+        for name, folder in list(self._folders.items()):
+            place = self._place(name, folder)
+            for uid, stored in folder.messages.items() if name not in self._scope.leave_out else ():
+                marks = self._marks(stored)
+                is_asked = not of or marks.message in sought or marks.parents & sought
+                if is_asked and (stored.received is None or stored.received >= question.cutoff):
+                    yield Item(Ref(place, uid), stored.received, marks=marks)
 
     def place(self, role: Role) -> Place:
         for name, folder in self._folders.items():
@@ -366,6 +398,14 @@ class MemoryMailbox:
             self._at(place).messages[int(key)].flags |= {self._scope.hold_keyword}
         self._server.on_effect("hold", True)
 
+    def unhold(self, place: Place, keys: Sequence[Key]) -> None:
+        if place.role is Role.HOLD:
+            raise Refused(self.target, Why.HOLD_FOLDER, place.folder)
+        self._server.on_effect("unhold", False)
+        for key in keys:
+            self._at(place).messages[int(key)].flags -= {self._scope.hold_keyword}
+        self._server.on_effect("unhold", True)
+
     def keeps_copies(self) -> bool | None:
         return self._server.keeps_copies
 
@@ -393,6 +433,12 @@ class MemoryMailbox:
 
     def _is_held(self, name: str, stored: Stored) -> bool:
         return name == self._scope.hold_folder or self._scope.hold_keyword in stored.flags
+
+    def _item(self, place: Place, uid: int, is_held: bool, stored: Stored, question: Question) -> Item:
+        item = Item(Ref(place, uid), stored.received, is_held)
+        if not question.wants_marks:
+            return item
+        return replace(item, marks=self._marks(stored), size=len(stored.content))
 
     def _marks(self, stored: Stored) -> Marks:
         return marks_of(stored.content, self._marker)

@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from retentiond.core.model import FolderView, Key, Kind, Outcome, Place, Role
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import (
     Abilities,
@@ -19,6 +19,7 @@ from retentiond.mailbox.base import (
     Question,
     Sameness,
     Standing,
+    Wanted,
 )
 
 
@@ -68,6 +69,18 @@ class ReadOnly:
     def message_ids(self) -> Iterator[str]:
         return self._mailbox.message_ids()
 
+    def identify(self, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
+        return self._mailbox.identify(place, keys)
+
+    def seek(self, wanted: Wanted) -> Iterator[Item]:
+        return self._mailbox.seek(wanted)
+
+    def named(self, place: Place, keys: Sequence[Key]) -> Iterator[str]:
+        return self._mailbox.named(place, keys)
+
+    def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
+        return self._mailbox.younger(question, of)
+
     def place(self, role: Role) -> Place:
         return self._mailbox.place(role)
 
@@ -105,6 +118,9 @@ class ReadOnly:
         self._refuse()
 
     def hold(self, place: Place, keys: Sequence[Key]) -> NoReturn:
+        self._refuse()
+
+    def unhold(self, place: Place, keys: Sequence[Key]) -> NoReturn:
         self._refuse()
 
     def unmark(self, place: Place, keys: Sequence[Key]) -> NoReturn:

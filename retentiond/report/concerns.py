@@ -25,8 +25,6 @@ WORRIES: dict[Worry, str] = {
     " has looked: retentiond ledger accept-loss",
     Worry.ABANDONED: "is not in the configuration any more, and {left} in it when it was last looked at;"
     " put it back under this name, or say that nobody is to wait for it: retentiond retire {target}",
-    Worry.HOLD_FORGOTTEN: "{items} held with a review that is overdue; review it, then prolong or end it:"
-    " retentiond hold",
     Worry.STOPPED: "the last round came to no end ({detail}); it is tried again, and the log says why",
 }
 

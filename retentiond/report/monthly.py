@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
+from retentiond.core.holds import Register
 from retentiond.core.model import Kind
 from retentiond.core.monthly import Deeds, Month
 from retentiond.report.coarse import contacts, is_small, total
+from retentiond.report.holds import grounds_sentence
 from retentiond.report.letters import PAPER
 
 OUT_OF_REACH: Final = (
@@ -73,6 +75,7 @@ class Paper:
     lines: tuple[Line, ...]
     totals: Line
     letters: str
+    holds: tuple[str, ...]
     events: tuple[str, ...]
     bars: tuple[Bar, ...]
     elsewhere: tuple[str, ...]
@@ -83,7 +86,8 @@ class Paper:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the report is made of. `earlier` are the months before, newest first; `kinds` and `standings`
-    are by target; `proof` says that the ledger verifies, with its seal."""
+    are by target; `holds` is the register as it stands now; `proof` says that the ledger verifies, with
+    its seal."""
 
     month: Month
     earlier: Sequence[Month]
@@ -91,6 +95,7 @@ class Facts:
     standings: Mapping[str, Standing]
     elsewhere: Sequence[str]
     proof: str
+    holds: Register
 
 
 #: How the house's own entries are told, by event: what is counted, for one and for more.
@@ -98,6 +103,14 @@ EVENTS: Final[dict[str, tuple[str, str]]] = {
     "erasure": ("erasure on request", "erasures on request"),
     "purge": ("purge on demand", "purges on demand"),
     "loss accepted": ("loss of replies accepted by a person", "losses of replies accepted by a person"),
+    "hold added": ("hold set by command", "holds set by command"),
+    "hold found": ("hold found by its sign", "holds found by their signs"),
+    "hold reviewed": ("review of a hold", "reviews of holds"),
+    "hold released": ("hold released", "holds released"),
+    "hold ended": (
+        "hold that ended because its sign had been taken away for two weeks",
+        "holds that ended because their signs had been taken away for two weeks",
+    ),
 }
 
 
@@ -117,6 +130,7 @@ def paper(facts: Facts) -> Paper:
         tuple(_line(name, deeds[name], facts) for name in shown),
         _totals(deeds, facts),
         _letters(facts, deeds),
+        tuple(_holds(facts.holds)),
         tuple(_events(month)),
         _bars(facts),
         tuple(facts.elsewhere),
@@ -191,6 +205,17 @@ def _letters(facts: Facts, deeds: Mapping[str, Deeds]) -> str:
     count = sum(deeds[name].left for name in folders)
     what = "1 electronic letter" if count == 1 else f"{count:,} electronic letters"
     return f"{what} fell due and went; {PAPER}."
+
+
+def _holds(register: Register) -> Iterator[str]:
+    """What is kept past its day, why, and what somebody should have looked at again; exact (P6)."""
+    yield f"Holds today: {grounds_sentence(register.grounds())}."
+    if late := register.past_review():
+        days = late[0].days_past(register.today)
+        longest = f"{days} day" if days == 1 else f"{days} days"
+        yield f"Past their review: {len(late)}, the longest for {longest}. Somebody must look at them again."
+    if gone := sum(hold.has_vanished for hold in register.holds):
+        yield f"With their sign taken away: {gone}. What they held is kept for two weeks from then."
 
 
 def _events(month: Month) -> Iterator[str]:

@@ -19,6 +19,10 @@ from retentiond.report.words import HOMEWARD, REASONS, RESULTS, finding_sentence
 SCHEMA_VERSION = 1
 
 
+#: Why something is kept that a reader would not expect to be.
+_TOLD = frozenset((Reason.CONVERSATION, Reason.CONVERSATION_UNKNOWN, Reason.HOME_UNREACHABLE))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """Items of one folder with one verdict. `oldest` is an ISO day or empty; `folder` a label."""
@@ -47,7 +51,7 @@ def _target_rows(target: TargetPlan) -> Iterable[Row]:
         parts = [part for part in target.parts if part.place.folder == census.place.folder]
         for part in parts:
             looked += len(part.keys)
-            if isinstance(part.verdict, Keep) and part.verdict.reason is not Reason.HOME_UNREACHABLE:
+            if isinstance(part.verdict, Keep) and part.verdict.reason not in _TOLD:
                 kept += len(part.keys)
                 continue
             yield Row(

@@ -7,10 +7,13 @@ from datetime import date
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Notice, Reason, Result
 from retentiond.core.period import Period
+from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence
 
 REASONS: dict[Reason, str] = {
     Reason.NOT_DUE: "not due yet",
+    Reason.CONVERSATION: "past its period, kept with its conversation",
+    Reason.CONVERSATION_UNKNOWN: "past its period; a mailbox that may hold its conversation was not seen",
     Reason.DUE: "past its period",
     Reason.DUE_SINCE_SEEN: "no believable date; past its period since it was first seen",
     Reason.ASTRAY: "a helpline's reply in a personal folder",
@@ -18,6 +21,8 @@ REASONS: dict[Reason, str] = {
     Reason.ASTRAY_OVERDUE: "a helpline's reply in a personal folder, and past its period",
     Reason.NOT_OURS: "not a helpline's",
     Reason.HELD: "kept by a hold",
+    Reason.SIGN_VANISHED: "the sign of its hold is gone; kept for two weeks all the same",
+    Reason.CONVERSATION_HELD: "kept by a hold on its conversation",
     Reason.UNDATED: "no believable date of receipt",
     Reason.REPLACED: "a newer file under the name of a letter past its period: an edit, or a new one",
     Reason.TWO_HELPLINES: "bears the signs of two helplines",
@@ -56,6 +61,15 @@ HOMEWARD: dict[Result, str] = RESULTS | {
 }
 
 #: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
+#: Who has a mailbox's lock, or the service's turn: by what it does there.
+HOLDERS: dict[str, str] = {
+    "round": "a round of the service",
+    "sweep": "a sweep",
+    "purge": "a purge",
+    "arm": "an arming",
+    "audit": "an audit",
+}
+
 WHYS: dict[str, str] = {
     "network": "the server cannot be reached; check host, port and firewall",
     "timeout": "the server did not answer in time; it is looked at again in the next sweep",
@@ -102,6 +116,8 @@ WHYS: dict[str, str] = {
     "open-file": "a program has it open; it is looked at again in the next sweep",
     "immutable": "it is immutable or append-only; chattr -i -a lets it go",
     "no-deed": "a folder of letters has no such deed",
+    "no-keywords": "the server does not keep the keyword of a hold; use a hold folder (hold_folder)",
+    "hold-folder": "what lies in the hold folder is held by that, and released by moving it out of there",
     "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
@@ -139,6 +155,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} astray wait: their helpline {finding.detail} is not armed"
         case Cause.HOME_UNREACHABLE:
             return f"{count} astray{where} wait: their helpline's mailbox could not be looked at"
+        case Cause.CONVERSATION_UNKNOWN:
+            return f"{count} due{where} wait: a mailbox that may hold their conversations was not seen"
         case Cause.UNREACHABLE:
             return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.HINDERED:
@@ -155,6 +173,8 @@ def finding_sentence(finding: Finding) -> str:
             return f"{count} due{where} still there after the sweep; run it again, and `retentiond check`"
         case Cause.NOTICE:
             return notice_sentence(Notice(finding.detail), finding.count, where)
+        case Cause.HOLD_OVERDUE | Cause.HOLD_UNSTATED | Cause.HOLD_VANISHED:
+            return hold_sentence(finding)
         case Cause.ERASURE_UNFINISHED:
             return (
                 f"the erasure {finding.detail} was begun and is not finished; with the same addresses:"

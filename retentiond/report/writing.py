@@ -43,7 +43,7 @@ def as_text(told: Paper) -> str:
         for line in told.lines
         if line.kept_until
     ]
-    for block in (kept, [told.letters] if told.letters else [], told.events):
+    for block in (kept, [told.letters] if told.letters else [], told.holds, told.events):
         if block:
             parts.append("\n".join(block))
     parts.append("\n".join((*told.elsewhere, f"Not in our reach: {', '.join(told.out_of_reach)}.")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -132,6 +133,8 @@ class Office:
         self.write()
         if with_ledger:
             self.run("ledger", "init").is_done()
+            typed = f"held-{OLD.days}-0@post.example"
+            self.run("hold", "add", HELPLINE, "--ground", "other", typed=typed).is_done()
         return self
 
     def helpline(self, name: str, **keys: Any) -> Person:
@@ -206,10 +209,16 @@ class Office:
 
     # ── commands ─────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, *words: str) -> Told:
-        """Runs a command in this process."""
+    def run(self, *words: str, typed: str | None = None) -> Told:
+        """Runs a command in this process; `typed` is what it reads from its standard input."""
         self.capsys.readouterr()
-        code = run(["--config", str(self.config), *words])
+        before = sys.stdin
+        if typed is not None:
+            sys.stdin = io.StringIO(typed + "\n")
+        try:
+            code = run(["--config", str(self.config), *words])
+        finally:
+            sys.stdin = before
         logs.unconfigure()
         out, err = self.capsys.readouterr()
         self.said += [out, err]

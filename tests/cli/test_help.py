@@ -134,7 +134,12 @@ def test_each_shell_gets_its_completion_script(capsys: pytest.CaptureFixture[str
 
 def test_the_shell_is_answered() -> None:
     asked = {"_RETENTIOND_COMPLETE": "bash_complete", "COMP_WORDS": "retentiond a", "COMP_CWORD": "1"}
-    assert python("-m", "retentiond", **asked).stdout.split() == ["plain,audit", "plain,arm"]
+    assert python("-m", "retentiond", **asked).stdout.split() == [
+        "plain,audit",
+        "plain,arm",
+        "plain,approve",
+        "plain,as-service",
+    ]
 
 
 # ── configuration ────────────────────────────────────────────────────────────────────────────────
@@ -192,5 +197,15 @@ def test_help_imports_no_mail_library() -> None:
     times = python("-X", "importtime", "-m", "retentiond", "--help").stderr
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in times.splitlines()}
     assert "click" in imported
-    foreign = {"imapclient", "imaplib", "exchangelib", "sqlalchemy", "pydantic", "structlog", "rich", "pymap"}
+    foreign = {
+        "imapclient",
+        "imaplib",
+        "exchangelib",
+        "sqlalchemy",
+        "alembic",
+        "pydantic",
+        "structlog",
+        "rich",
+        "pymap",
+    }
     assert not imported & (foreign | {"cryptography", "requests", "apscheduler"})

@@ -89,7 +89,7 @@ def test_the_ledger_tells_what_was_done_and_of_nobody(armed: Office) -> None:
     out = armed.run("ledger", "show").is_done().out
     entries = [json.loads(line) for line in out.splitlines()]
     events = [entry["event"] for entry in entries if entry["chain"] == "house"]
-    assert events == ["founded", "armed", "armed", "swept"]
+    assert events == ["founded", "hold added", "armed", "armed", "asked", "swept"]
     destroyed = [entry for entry in entries if entry["chain"] == HELPLINE]
     assert sum(entry["count"] for entry in destroyed) == DUE + 1, "and the reply that was brought home"
     assert "@" not in out
@@ -102,7 +102,7 @@ def test_the_export_is_json_lines_and_nothing_else(armed: Office) -> None:
     assert lines.pop() == ""
     documents = [json.loads(line) for line in lines]
     assert documents[0]["notice"] == "CONFIDENTIAL"
-    assert len([each for each in documents if "body" in each]) == 3
+    assert len([each for each in documents if "body" in each]) == 4
 
 
 # ── tampered with ────────────────────────────────────────────────────────────────────────────────
@@ -111,29 +111,29 @@ def test_the_export_is_json_lines_and_nothing_else(armed: Office) -> None:
 def _edited(database: sqlite3.Connection) -> None:
     """ "Nobody ever agreed to 1,000." """
     change = """ body = replace(body, '"number":1000', '"number":9') """
-    database.execute(f"UPDATE entry SET {change} WHERE chain = 'house' AND seq = 2")
+    database.execute(f"UPDATE entry SET {change} WHERE chain = 'house' AND seq = 3")
 
 
 def _inserted(database: sqlite3.Connection) -> None:
-    database.execute("UPDATE entry SET seq = 4 WHERE chain = 'house' AND seq = 3")
-    database.execute("INSERT INTO entry SELECT chain, 3, body, hash FROM entry WHERE chain='house' AND seq=2")
+    database.execute("UPDATE entry SET seq = 5 WHERE chain = 'house' AND seq = 4")
+    database.execute("INSERT INTO entry SELECT chain, 4, body, hash FROM entry WHERE chain='house' AND seq=3")
 
 
 def _deleted(database: sqlite3.Connection) -> None:
-    database.execute("DELETE FROM entry WHERE chain = 'house' AND seq = 2")
+    database.execute("DELETE FROM entry WHERE chain = 'house' AND seq = 3")
 
 
 def _cut(database: sqlite3.Connection) -> None:
-    database.execute("DELETE FROM entry WHERE chain = 'house' AND seq = 3")
+    database.execute("DELETE FROM entry WHERE chain = 'house' AND seq = 4")
 
 
 @pytest.mark.parametrize(
     ("change", "entry", "what"),
     [
-        (_edited, 2, "does not match its hash"),
-        (_inserted, 3, "does not match its hash"),
-        (_deleted, 2, "an entry is missing"),
-        (_cut, 3, "the end is cut off"),
+        (_edited, 3, "does not match its hash"),
+        (_inserted, 4, "does not match its hash"),
+        (_deleted, 3, "an entry is missing"),
+        (_cut, 4, "the end is cut off"),
     ],
 )
 def test_a_ledger_that_was_tampered_with_stops_everything(
@@ -163,7 +163,7 @@ def test_an_old_copy_of_the_whole_state_is_found_out_by_a_seal_from_outside(
     copy.rename(armed.state)
     armed.run("ledger", "verify").is_done("The ledger verifies")
     told = armed.run("ledger", "verify", "--seal", str(report))
-    told.has(65, "chain house, entry 4", "the end is cut off")
+    told.has(65, "chain house, entry 5", "the end is cut off")
 
 
 def test_a_text_without_a_seal_proves_nothing(armed: Office, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -130,7 +131,8 @@ def test_it_says_for_what_it_waits_and_goes_on_when_that_is_over(armed: Office) 
     told = armed.run(*words, "--wait", "20")
     timer.join()
     assert told.code == 0, told.err
-    assert f"waiting for {HELPLINE}" in told.err
+    assert f"{HELPLINE}: a sweep (process {os.getpid()}, user id {os.getuid()}) has it; waiting" in told.err
+    assert f"{HELPLINE}: had after" in told.err
     with held(armed.state, (HELPLINE,)), armed.untouched():
         armed.run(*words[:-1], "0").has(75, HELPLINE, "another sweep holds")
 
@@ -149,7 +151,7 @@ def test_a_sweep_and_a_purge_of_one_mailbox_at_once(armed: Office, times: int) -
         rows = [row for each in told for row in each.document["outcomes"]]
         done = [row["count"] for row in rows if row["result"] != "gone already, not by us"]
         assert sum(done) == before
-        waits = [line for each in told for line in each.err.splitlines() if line.startswith("waiting for")]
+        waits = [line for each in told for line in each.err.splitlines() if line.endswith("has it; waiting")]
         assert len(waits) <= 1
         assert all(HELPLINE in line for line in waits)
     armed.run("ledger", "verify").is_done()

@@ -85,6 +85,22 @@ def test_what_is_held_is_told_exactly_as_of_the_last_look(office: Office) -> Non
     assert (line["held"], line["review"]) == (str(HELD), "0")
 
 
+def test_what_is_held_past_its_day_is_told_by_ground_and_review(office: Office) -> None:
+    office.arm_all()
+    assert office.run("sweep").code == 0
+    with next_month():
+        told = office.run("report").out
+        page = office.run("report", "--format", "html").out
+        assert office.run("report", "--format", "json").document["holds"][0] == "Holds today: 1 (other 1)."
+    assert "Holds today: 1 (other 1)." in told
+    assert "1 hold set by command." in told
+    assert "Holds today: 1 (other 1)." in page
+    past = datetime.now(UTC) + timedelta(days=75)
+    with freeze_time(past):
+        told = office.run("report").out
+    assert "Past their review: 1, the longest for 45 days." in told
+
+
 def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
     last = (THIS - timedelta(days=1)).strftime("%Y-%m")
     swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)

@@ -63,6 +63,15 @@ def test_the_least_configuration_has_every_default(loaded: Loaded) -> None:
     assert config.advisors == ()
 
 
+def test_mail_falls_due_by_its_own_date_unless_the_policy_follows_conversations(loaded: Loaded) -> None:
+    assert loaded(LEAST).policy.longest is None
+    assert loaded(LEAST + '[policy]\nlongest = "9 months"\n').policy.longest is None
+    by_conversation = LEAST + '[policy]\nclock = "conversation"\n'
+    assert loaded(by_conversation).policy.longest == Period(months=12)
+    assert loaded(by_conversation + 'longest = "6 months"\n').policy.longest == Period(months=6)
+    assert loaded(by_conversation + 'longest = "10 years"\n').policy.longest == Period(months=120)
+
+
 def test_every_key_reaches_the_house(loaded: Loaded, tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.touch(mode=0o644)

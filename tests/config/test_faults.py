@@ -167,6 +167,21 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
         LEAST + '[policy]\nzone = "localtime"\n',
         [(12, "policy.zone", "not a time", "")],
     ),
+    "a clock that is none": (
+        LEAST + '[policy]\nclock = "thread"\nlongest = "11 years"\n',
+        [
+            (12, "policy.clock", "not known here", "'message' or 'conversation'"),
+            (13, "policy.longest", "longer than ten years", ""),
+        ],
+    ),
+    "a conversation that would keep mail less long than its period": (
+        LEAST + '[policy]\nclock = "conversation"\nlongest = "5 months"\n',
+        [(13, "policy.longest", "shorter than 6 months", "6 months or more")],
+    ),
+    "a period beyond what a conversation keeps by default": (
+        LEAST + 'period = "2 years"\n[policy]\nclock = "conversation"\n',
+        [(12, "policy.longest", "12 months can be shorter than 24 months", "24 months or more")],
+    ),
     "wrong types": (
         LEAST
         + '[policy]\napprovers = true\nby_thread = "no"\nzone = 1\n[limits]\nstrays = 1.0\nunforeseen = -1\n',

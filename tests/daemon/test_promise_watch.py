@@ -376,11 +376,13 @@ def test_a_bin_that_waits_for_its_day_is_no_hindrance_until_then() -> None:
 
 
 def test_a_hold_is_told_thirty_days_after_its_review() -> None:
-    """The register of holds makes the concern, since the day of the review."""
-    held = Concern("line", Worry.HOLD_FORGOTTEN, NOW, 1)
-    assert held.is_broken
+    """Its finding itself knows for how many days it has been overdue, and whether that is too long."""
+    held = Concern("line", Cause.HOLD_OVERDUE, NOW, 1, numbers=(30,))
     assert not held.is_grave(NOW + 29 * DAY)
-    assert held.is_grave(NOW + 30 * DAY)
+    forgotten = replace(held, numbers=(31, 1))
+    assert forgotten.is_grave(NOW + DAY)
+    assert forgotten.needs_another(NOW + DAY)
+    assert not replace(forgotten, seen=NOW).needs_another(NOW + DAY)
 
 
 def test_who_has_seen_it_keeps_it_from_the_second_recipient_for_two_weeks(tmp_path: Path) -> None:

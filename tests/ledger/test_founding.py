@@ -148,9 +148,10 @@ def test_a_file_that_is_no_database_is_refused(directory: Path, content: bytes) 
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE schema SET version = 2",
+        "UPDATE schema SET version = 1",
+        "UPDATE schema SET version = 3",
         "DELETE FROM schema",
-        "INSERT INTO schema VALUES (2)",
+        "INSERT INTO schema VALUES (3)",
         "CREATE TRIGGER extra AFTER INSERT ON entry BEGIN DELETE FROM entry; END",
         "CREATE VIEW extra AS SELECT * FROM entry",
         "CREATE TABLE extra (a)",

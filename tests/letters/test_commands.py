@@ -87,6 +87,35 @@ def test_names_are_nowhere_and_the_ledger_verifies(letters: World) -> None:
     assert {(entry.body["folder"], entry.body["count"]) for entry in deeds} == {("other", 5), ("trash", 5)}
 
 
+def test_a_letter_is_held_by_lying_in_the_hold_folder_and_by_nothing_else(letters: World) -> None:
+    """Registered, completed, moved back (by somebody who did not know): two weeks, as a finding (P6)."""
+    letters.configure(hold_folder="On hold")
+    (letters.folder / "On hold").mkdir(mode=0o700)
+    held = letters.save(OLD, f"On hold/{CANARY}.odt")
+    letters.settle()
+    letters.arm()
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert "1 hold known by the sign alone" in letters.complaints
+    assert letters.run("hold", "list", "--json") == 0
+    [hold] = json.loads(letters.out)["holds"]
+    assert (hold["target"], hold["ground"]) == (NAME, "not-stated")
+    until = str((datetime.now(UTC) + timedelta(days=100)).date())
+    assert letters.run("hold", "review", hold["id"], "--until", until, "--ground", "legal-claim") == 0
+    held.rename(letters.folder / "On hold" / f"{CANARY} renamed.odt")
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert [line for line in letters.complaints.splitlines() if "hold" in line] == []
+    (letters.folder / "On hold" / f"{CANARY} renamed.odt").rename(letters.folder / f"{CANARY} back.odt")
+    for _ in range(2):
+        assert letters.run("sweep", "--only", NAME) == 0
+        assert "lost their sign" in letters.complaints
+        assert (letters.folder / f"{CANARY} back.odt").exists()
+    for words in (("add", NAME, "--ground", "other"), ("release", hold["id"])):
+        code = letters.run("hold", *words)
+        assert (code, "hold folder" in letters.complaints) == ((1, True) if words[0] == "add" else (0, False))
+    assert letters.run("sweep", "--only", NAME) == 0
+    assert not (letters.folder / f"{CANARY} back.odt").exists()
+
+
 def test_an_import_is_shown_when_arming(letters: World) -> None:
     for _ in range(25):
         letters.save(OLD)

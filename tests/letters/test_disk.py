@@ -39,6 +39,19 @@ def test_a_birth_is_what_the_disk_says(tmp_path: Path) -> None:
         os.close(descriptor)
 
 
+def test_a_folder_that_is_mounted_upon_itself_hides_no_bin_of_its_disk(tmp_path: Path) -> None:
+    """As systemd does it with each writable path of a service: the disk begins above."""
+    with disk(tmp_path) as made:
+        folder = made.write("letters/letter").parent
+        subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+        try:
+            descriptor = os.open(folder, os.O_PATH)
+            assert mount_of(descriptor).point == str(made.top)
+            os.close(descriptor)
+        finally:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
 def test_encryption_is_seen_through_whatever_lies_between(tmp_path: Path) -> None:
     """A volume on a volume on a dm-crypt device, as /sys shows them; and a partition of a plain disk."""
     from retentiond.mailbox import letters_disk

@@ -63,7 +63,7 @@ class World:
         lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
         self.config.write_text(
             f'[ledger]\ndirectory = "{self.state}"\n{more}\n[account.mail]\nkind = "imap"\n'
-            'host = "mail.charity.example"\nsecret = { env = "NOBODY_ASKS" }\n'
+            'host = "localhost"\nsecret = { env = "NOBODY_ASKS" }\n'
             '[[helpline]]\nname = "line"\naccount = "mail"\nmailbox = "line"\n'
             f'identities = ["line@charity.example"]\n[[letters]]\n{lines}\n'
         )

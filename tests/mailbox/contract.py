@@ -13,7 +13,7 @@ import pytest
 
 from retentiond.core.model import FolderView, Kind, Place, Result, Role
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Message, Question
+from retentiond.mailbox.base import Mailbox, Message, Question, Wanted
 from retentiond.mailbox.headers import likeness_of, marks_of
 from tests.mailbox.grounds import HELPLINE, MARKER, Ground
 from tests.servers.seed import letter
@@ -216,6 +216,84 @@ class MailboxContract:
             [item] = view_of(mailbox, "inbox", wants_threads=True).items
         assert (item.ref.key, item.marks) == (key, marks_of(content, MARKER))
         assert item.marks.parents == {MARKER.message("t0@post.example")}
+
+    def test_marks_come_with_what_is_due_or_held_and_nothing_else(self, ground: Ground) -> None:
+        """One by one instead of in lots; what is neither is not even named."""
+        contents = {
+            n: letter(
+                f"m{n}@post.example",
+                sender="Ann <ann@post.example>",
+                recipient=f"Line <{HELPLINE}>",
+                in_reply_to=f"p{n}@post.example",
+                references=(f"root{n}@post.example", f"p{n}@post.example"),
+            )
+            for n in ("old", "near", "new", "held", "held-old")
+        }
+        dates = {"old": LONG_AGO, "near": CUTOFF - timedelta(hours=1), "new": LATELY}
+        flags: tuple[str, ...] = () if "keywords" in ground.lacks else (HOLD,)
+        kept = "Kept" if "keywords" in ground.lacks else "inbox"
+        keys = {name: ground.put("inbox", contents[name], at) for name, at in dates.items()}
+        keys["held"] = ground.put(kept, contents["held"], LATELY, flags)
+        keys["held-old"] = ground.put(kept, contents["held-old"], LONG_AGO, flags)
+        with ground.open(hold_folder="Kept" if kept == "Kept" else None) as mailbox:
+            views = list(mailbox.look(question(wants_marks=True)))
+        assert not any(view.lots for view in views)
+        found = {item.ref.key: item for view in views for item in view.items}
+        assert set(found) == {keys[name] for name in ("old", "near", "held", "held-old")}
+        for name in ("old", "near", "held", "held-old"):
+            item = found[keys[name]]
+            assert replace(item.marks, conversation=None) == marks_of(contents[name], MARKER)
+            assert item.is_held is name.startswith("held")
+            assert item.received == dates.get(name, LATELY if name == "held" else LONG_AGO)
+        parents = {MARKER.message(each) for each in ("rootold@post.example", "pold@post.example")}
+        assert found[keys["old"]].marks.parents == parents
+        [inbox] = [view for view in views if view.place.folder == "inbox"]
+        assert inbox.census.total == (3 if kept == "Kept" else 5)
+
+    def test_with_marks_the_same_is_due_and_held_as_without(self, ground: Ground) -> None:
+        for hour in (-24 * 9, -73, -49, -26, -1, 0, 1, 26, 49, 73, 24 * 9):
+            ground.put("inbox", letter(f"w{hour}@post.example"), CUTOFF + timedelta(hours=hour))
+        ground.put("inbox", letter("w-odd@post.example"), datetime(1990, 5, 1, tzinfo=UTC))
+        for by_clock in (True, False):
+            with ground.open() as mailbox:
+                without = view_of(mailbox, "inbox", may_use_server_clock=by_clock)
+                marked = view_of(mailbox, "inbox", may_use_server_clock=by_clock, wants_marks=True)
+            assert due_in(marked) == due_in(without)
+            assert len(due_in(marked)) == 6
+            assert marked.census == without.census
+
+    def test_younger_relatives_are_found_wherever_they_lie(self, ground: Ground) -> None:
+        """By the names of what is due, or by reading all numbers; nothing that is surely due comes."""
+        ground.put("inbox", letter("q1@post.example"), LONG_AGO)
+        ground.put("inbox", letter("other@post.example"), LATELY)
+        answer = letter("r1@relay.example", in_reply_to="q1@post.example")
+        long = tuple(f"{n:040d}@post.example" for n in range(9))
+        late = letter("r2@relay.example", references=(*long, "q1@post.example", "r1@relay.example"))
+        dates = {"r1": LATELY, "r2": CUTOFF + timedelta(days=5)}
+        ground.put("sent", answer, dates["r1"])
+        ground.put("Cases", late, dates["r2"])
+        with ground.open() as mailbox:
+            [due] = view_of(mailbox, "inbox", wants_marks=True).items
+            ids = tuple(mailbox.named(due.ref.place, [due.ref.key]))
+            by_name = list(mailbox.younger(question(), ids))
+            every = list(mailbox.younger(question()))
+        assert ids == ("q1@post.example",)
+        asked = MARKER.message("q1@post.example")
+        for found in (by_name, every):
+            related = {item.marks.message: item for item in found if asked in item.marks.parents}
+            assert {message: item.received for message, item in related.items()} == {
+                MARKER.message(f"{name}@relay.example"): at for name, at in dates.items()
+            }
+            assert due.ref not in {item.ref for item in found}
+        assert {item.marks.message for item in every} >= {MARKER.message("other@post.example")}
+
+    def test_an_advisors_replies_name_their_parents_where_marks_are_asked_for(self, ground: Ground) -> None:
+        content = reply(1, in_reply_to="q1@post.example")
+        ground.put("sent", content, LATELY)
+        with ground.open(Kind.ADVISOR, look_in=("sent",)) as mailbox:
+            [view] = mailbox.look(question(wants_marks=True))
+        [item] = view.items
+        assert item.marks == marks_of(content, MARKER)
 
     # ── an advisor's folders ─────────────────────────────────────────────────────────────────────
 
@@ -456,6 +534,91 @@ class MailboxContract:
             mailbox.hold(place, keys[:1])
             assert mailbox.stand(place, keys).held == (keys[0],)
         assert [seen.flags for seen in ground.messages("sent")] == [{"\\seen", HOLD.lower()}, {"\\seen"}]
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    def test_what_bears_a_keyword_is_known_by_its_marks(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        contents = [letter(f"i{n}@post.example", references=(f"root{n}@post.example",)) for n in range(3)]
+        flags = ((HOLD,), (), ("\\Flagged",))
+        keys = [ground.put("inbox", each, LATELY, flags[n]) for n, each in enumerate(contents)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            found = {item.ref.key: item for item in mailbox.identify(place, [*keys, ground.absent(keys[-1])])}
+            assert list(mailbox.identify(place, keys[1:2])) == [found[keys[1]]]
+        assert set(found) == set(keys)
+        assert [found[key].is_held for key in keys] == [True, False, False]
+        assert [found[key].received for key in keys] == [LATELY] * 3
+        for key, content in zip(keys, contents, strict=True):
+            assert replace(found[key].marks, conversation=None) == marks_of(content, MARKER)
+
+    def test_mail_is_sought_by_its_message_id_in_whatever_folder(self, ground: Ground) -> None:
+        wanted = {
+            ground.put("inbox", letter("S1@post.example"), LONG_AGO),
+            ground.put("sent", letter("S1@post.example", body="the same name\r\n"), LATELY),
+        }
+        ground.put("inbox", letter("xS1@post.example"), LATELY)
+        ground.put("inbox", letter("S1@post.examples.example"), LATELY)
+        ground.put("inbox", letter("s2@post.example", references=("S1@post.example",)), LATELY)
+        with ground.open() as mailbox:
+            for name in ("S1@post.example", "<S1@post.example>"):
+                found = list(mailbox.seek(Wanted(message_id=name)))
+                assert [item.marks.message for item in found] == [MARKER.message("S1@post.example")] * 2
+                assert {item.ref.key for item in found} == wanted
+            assert list(mailbox.seek(Wanted(message_id='no" such) id@post.example'))) == []
+
+    def test_mail_is_sought_by_who_wrote_or_got_it_and_by_day(self, ground: Ground) -> None:
+        """The whole address, case aside; never mail that merely speaks of somebody."""
+        ann, other = "ann@post.example", "other@post.example"
+        mine = [
+            letter("c1@post.example", sender=f"Ann <{ann}>", recipient=HELPLINE),
+            letter("c2@post.example", sender=HELPLINE, recipient=f"somebody <{other}>, A <ANN@post.example>"),
+        ]
+        keys = [ground.put("inbox", mine[0], LONG_AGO), ground.put("sent", mine[1], LATELY)]
+        for n, content in enumerate(
+            (
+                letter("c3@post.example", sender=f"Joann <jo{ann}>"),
+                letter("c4@post.example", sender=f'"{ann}" <{other}>', body=f"I know {ann}.\r\n"),
+            )
+        ):
+            ground.put("inbox", content, LATELY + timedelta(minutes=n))
+        with ground.open() as mailbox:
+
+            def sought(since: datetime | None = None, until: datetime | None = None) -> list[object]:
+                return [item.ref.key for item in mailbox.seek(Wanted(address=ann, since=since, until=until))]
+
+            assert sought() == keys
+            assert sought(since=LATELY) == keys[1:]
+            assert sought(until=LATELY) == keys[:1]
+            assert sought(LONG_AGO, LONG_AGO + timedelta(seconds=1)) == keys[:1]
+            assert sought(LONG_AGO + timedelta(seconds=1), LATELY) == []
+
+    def test_the_keyword_of_a_hold_is_taken_away_and_no_other(self, ground: Ground) -> None:
+        needs(ground, "keywords")
+        keys = [ground.put("inbox", letter(f"w{n}@post.example"), LONG_AGO, ("\\Seen", HOLD)) for n in (1, 2)]
+        with ground.open() as mailbox:
+            place = mailbox.place(Role.INBOX)
+            mailbox.unhold(place, keys[:1])
+            assert mailbox.stand(place, keys).held == (keys[1],)
+            mailbox.hold(place, keys)
+            mailbox.hold(place, keys)
+            assert mailbox.stand(place, keys).held == tuple(keys)
+            mailbox.unhold(place, keys)
+            mailbox.unhold(place, keys)
+            assert held_in(view_of(mailbox, "inbox")) == set()
+        assert [seen.flags for seen in ground.messages("inbox")] == [{"\\seen"}] * 2
+
+    def test_what_lies_in_the_hold_folder_is_known_and_cannot_be_let_go(self, ground: Ground) -> None:
+        key = ground.put("Kept", letter("f1@post.example"), LONG_AGO)
+        with ground.open(hold_folder="Kept") as mailbox:
+            view = view_of(mailbox, "hold")
+            [item] = mailbox.identify(view.place, [key])
+            assert (item.is_held, item.received) == (True, LONG_AGO)
+            assert item.marks.message is not None
+            with pytest.raises(Refused) as caught:
+                mailbox.unhold(view.place, [key])
+            assert caught.value.why is Why.HOLD_FOLDER
+            assert held_in(view_of(mailbox, "hold")) == {key}
 
     def test_what_another_client_marked_deleted_is_not_expunged_with_ours(self, ground: Ground) -> None:
         needs(ground, "uidplus", "deletion-flag")

@@ -12,7 +12,7 @@ from retentiond.config import LettersSettings
 from retentiond.core.model import Kind, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Scope
+from retentiond.mailbox.base import Mailbox, Scope, Wanted
 from retentiond.mailbox.letters import LettersMailbox
 from tests.letters.disks import Disk, disk
 from tests.mailbox.contract import LATELY, LONG_AGO, MailboxContract, due_in, question, results, view_of
@@ -24,7 +24,8 @@ LACKING = {
     "carrying": ("way_home", "goes_home", "go_home", "stays_behind", "fetch", "twin", "copy_at_home"),
     "keywords": ("keyword", "interrupted_deed", "hold_set_since"),
     "flags": ("looking_leaves", "another_client_marked"),
-    "threads": ("threads",),
+    "threads": ("threads", "marks_come", "relatives"),
+    "headers": ("is_sought",),
     "correspondents": ("correspondent", "party"),
     "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
 }
@@ -175,6 +176,7 @@ class TestLetters(MailboxContract):
                 lambda: mailbox.add(place, []),
                 lambda: mailbox.copy(place, [], mailbox, place),
                 lambda: mailbox.hold(place, []),
+                lambda: mailbox.seek(Wanted("any")),
                 lambda: mailbox.unmark(place, []),
                 mailbox.message_ids,
             ):

@@ -82,6 +82,7 @@ class World:
     directory: Path
     server: MemoryServer = field(default_factory=MemoryServer)
     by_thread: bool = False
+    longest: Period | None = None
     limits: Limits = field(default_factory=Limits)
     wrap: Callable[[Ledger], Ledger] = lambda book: book
     founded: datetime = NOW - timedelta(days=1)
@@ -107,7 +108,8 @@ class World:
             self._target(Scope(name, Kind.ADVISOR, identities), address, marker)
             for name, address in ADVISORS.items()
         ]
-        return Estate((*helplines, *advisors), ZONE, self.limits, marker, self.by_thread)
+        by_conversation = self.longest is not None
+        return Estate((*helplines, *advisors), ZONE, self.limits, marker, self.by_thread, by_conversation)
 
     def _target(self, scope: Scope, address: str, marker: Marker) -> Target:
         name = scope.target
@@ -119,6 +121,7 @@ class World:
             scope.identities if scope.kind is Kind.HELPLINE else (),
             address,
             lambda: MemoryMailbox(self.server, name, scope, marker),
+            longest=self.longest,
         )
 
     def put(self, mailbox: str, folder: str, content: bytes, received: datetime | None, *flags: str) -> int:

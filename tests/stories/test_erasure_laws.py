@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from retentiond.core.holds import Ground
 from retentiond.core.model import Hold, Reason, Review
 from retentiond.errors import NotArmed, PurgeRefused, Unreachable
+from retentiond.holding import Order, find, hold
 from retentiond.locks import held
+from retentiond.mailbox.base import Wanted
 from retentiond.purging import Erasure, Proposal, erase, new_receipt, propose
 from tests.stories.small_world import HELD, LINE, NOW, YOUTH, CuttingBook, PowerCut, World, mail
 from tests.stories.traces import assert_no_trace
@@ -155,6 +159,29 @@ def test_a_hold_that_is_set_after_the_number_was_typed_wins(world: World) -> Non
         done = erase(proposal, 8, book, world.directory, NOW, receipt="E-1", who="uid 0")
     assert (done.is_finished, done.held) == (True, 3)
     assert names(world) == KEPT | {"a5"}
+
+
+def test_what_the_register_keeps_without_a_sign_is_kept_and_nothing_is_taken_for_vanished(
+    world: World,
+) -> None:
+    """A conversation that is held, a sign that was taken away a moment ago; what the look did not see, such
+    as a hold on somebody else's mail, says nothing."""
+    world.put("line", "Sent", mail(LINE, "answer", to=ANN, answers="a1"), NEW)
+    world.put("line", "INBOX", mail(BEA, "b3", LINE), NEW)
+    order = Order(Ground.CLAIM, NOW.date() + timedelta(days=20), "uid 0")
+    with world.book() as book:
+        estate = world.estate(book)
+        for name, is_conversation in (("a1", True), ("a4", False), ("b3", False)):
+            found = find(estate, "line", Wanted(message_id=f"{name}@x.example"), NOW)
+            hold(estate, "line", found, replace(order, is_conversation=is_conversation), book, NOW)
+        before = book.holds.all()
+    for stored in world.server.mailbox("line")["Trash"].messages.values():
+        stored.flags -= {HELD}
+    done = erased(world)
+    assert (done.is_finished, done.held) == (True, 5)
+    assert names(world) == KEPT | {"a1", "answer", "a4", "b3"}
+    with world.book() as book:
+        assert book.holds.all() == before
 
 
 @pytest.mark.parametrize("away", ["line", "ben"])

@@ -11,13 +11,19 @@ import click
 import pytest
 
 from retentiond.cli import cli
+from retentiond.config import example, load
 from retentiond.errors import Exit
+from retentiond.install import contents
+from retentiond.install.dropins import Ground, credential_names, credentials_text, letters_text
 from tests.test_readme import parse
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICES = ("retentiond.service", "retentiond-once.service", "retentiond-alert@.service")
 #: What weakens a unit or a drop-in, and must say why in the line above.
-LOOSENS = re.compile(r"(ReadWritePaths|RestrictAddressFamilies|PrivateUsers=false|IPAddressAllow=[0-9])")
+LOOSENS = re.compile(
+    r"(ReadWritePaths|BindPaths|RestrictAddressFamilies|PrivateUsers=false|ProtectHome=tmpfs|IPAddressAllow=[0-9]"
+    r"|CapabilityBoundingSet=C|AmbientCapabilities=C|SupplementaryGroups|RuntimeDirectoryMode=0[0-7]*[1-7]$)"
+)
 
 
 def lines(name: str) -> list[str]:
@@ -40,7 +46,7 @@ def copied(tmp_path: Path) -> Path:
     folder = tmp_path / "units"
     shutil.copytree(UNITS, folder, ignore=shutil.ignore_patterns("*.d"))
     for unit in folder.glob("*.service"):
-        unit.write_text(unit.read_text().replace("/usr/bin/retentiond", "/usr/bin/true"))
+        unit.write_text(unit.read_text().replace(contents.PROGRAM, "/usr/bin/true"))
     return folder
 
 
@@ -83,7 +89,7 @@ def test_they_start_what_exists(name: str) -> None:
     """The command line of the unit is one that our program understands."""
     [command] = values(name, "ExecStart")
     program, *words = command.split()
-    assert program == "/usr/bin/retentiond"
+    assert program == contents.PROGRAM
     assert isinstance(cli, click.Group)
     parse(cli, words)
 
@@ -123,6 +129,26 @@ def test_every_loosened_line_says_why(path: Path) -> None:
             block = block if line.startswith("[") else []
 
 
+def test_the_drop_ins_that_are_shipped_are_those_that_install_writes(tmp_path: Path) -> None:
+    """For the example configuration, on a machine that knows its folder of letters."""
+    path = tmp_path / "retentiond.toml"
+    path.write_text("\n".join(line for line in example().splitlines() if not line.startswith("ca_file")))
+    path.chmod(0o600)
+    config = load(path)
+    shipped = UNITS / "retentiond.service.d"
+    letters = [Ground(str(each.directory)) for each in config.letters]
+    assert (shipped / contents.LETTERS_DROP_IN).read_text() == letters_text(letters)
+    assert (shipped / contents.CREDENTIALS_DROP_IN).read_text() == credentials_text(credential_names(config))
+
+
+def test_every_file_of_the_folder_is_put_somewhere() -> None:
+    """What is shipped is what stands on the one list of what is put where."""
+    shipped = [path for path in UNITS.rglob("*.*") if path.is_file()]
+    assert sorted(shipped) == sorted(
+        [*(UNITS / part.source for part in contents.PARTS), *contents.drop_ins()]
+    )
+
+
 def test_the_service_has_a_user_of_its_own(tmp_path: Path) -> None:
     """Made in an empty system: no password, no shell, and the state directory as its home."""
     (tmp_path / "etc").mkdir()
@@ -132,11 +158,15 @@ def test_the_service_has_a_user_of_its_own(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     user = (tmp_path / "etc/passwd").read_text().split(":")
     assert (user[0], user[5], user[6].strip()) == ("retentiond", "/var/lib/retentiond", "/usr/sbin/nologin")
+    groups = (tmp_path / "etc/group").read_text().splitlines()
+    [admins] = [line for line in groups if line.startswith("retentiond-admin:")]
+    assert admins.endswith(":retentiond"), "the service runs in it"
 
 
 def test_the_configuration_is_roots_and_the_service_reads_it() -> None:
     rules = [line.split()[:5] for line in lines("retentiond.tmpfiles") if not line.startswith("#")]
     assert rules == [
-        ["d", "/etc/retentiond", "0750", "root", "retentiond"],
-        ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond"],
+        ["d", "/etc/retentiond", "0750", "root", "retentiond-admin"],
+        ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond-admin"],
+        ["d", "/var/lib/retentiond", "0700", "retentiond", "retentiond-admin"],
     ]

@@ -1,0 +1,292 @@
+"""What people ask the service to do beside its rounds: done once, finished, entered, and agreed to."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from retentiond.core.model import Role
+from retentiond.talk import VERSION, Talk
+from tests.daemon import everybody
+from tests.daemon.conftest import Running
+from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
+from tests.servers.client import signed_in
+from tests.servers.fixtures import DovecotFactory
+from tests.servers.seed import CANARY, append_all
+
+Start = Callable[..., AbstractContextManager[Running]]
+
+DUE, YOUNG = 40, 5
+
+
+@pytest.fixture
+def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
+    """A helpline with DUE and YOUNG items, armed."""
+    everybody.python()
+    with furnished(dovecot_factory) as made:
+        made.story.seed(made.story.line, Role.INBOX, [*due(DUE), *young(YOUNG)])
+        made.story.arm()
+        made.furnish()
+        yield made
+
+
+@contextmanager
+def served(desk: Desk, start: Start, **options: str) -> Iterator[Running]:
+    """The service of this desk, under its own user, when it has begun to listen."""
+    with start(desk.story.config, user=SERVICE, groups=(SERVICE, GROUP.gr_gid), **options) as service:
+        service.listener.until(lambda line: line.startswith("STATUS=idle"), 30)
+        yield service
+
+
+def saved(desk: Desk) -> str:
+    """A reviewed plan of everything that is due, as its text."""
+    told = desk.ask(FIRST, "audit", "--save", str(desk.plan))
+    assert told.code == 0, told.err
+    return desk.plan.read_text()
+
+
+@contextmanager
+def purging(desk: Desk, plan: str, moment: str) -> Iterator[Talk]:
+    """A purge of this plan that has come as far as this moment."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(desk.socket))
+        talk = Talk(connection)
+        talk.hear(10)
+        talk.say(
+            version=VERSION,
+            verb="purge",
+            words=["plan.json"],
+            sudo_uid=FIRST,
+            terminals=[],
+            columns=0,
+            quiet=False,
+        )
+        while moment not in (told := talk.hear(30)):
+            if "seek" in told:
+                talk.say(answer="found")
+            elif "read" in told:
+                talk.say(answer=plan)
+        yield talk
+
+
+def left(desk: Desk) -> int:
+    return len(desk.story.mail(desk.story.line, Role.INBOX))
+
+
+def is_as_it_must_be(desk: Desk) -> None:
+    """Everything due is gone and entered once, nothing young is, and nothing is open."""
+    assert left(desk) == YOUNG
+    assert desk.destroyed() == DUE
+    desk.story.check_book()
+
+
+def test_an_admin_without_any_secret_purges(desk: Desk, start: Start) -> None:
+    """Configuration, password and ledger are closed to them; the ledger knows who it was."""
+    with served(desk, start):
+        saved(desk)
+        assert (desk.plan.stat().st_uid, desk.plan.stat().st_mode & 0o777) == (FIRST, 0o600)
+        told = desk.ask(FIRST, "purge", str(desk.plan))
+        assert (told.code, told.err) == (0, "")
+        assert f"{DUE} items done" in told.out
+    is_as_it_must_be(desk)
+    assert [(each["what"], each["who"]) for each in desk.events("asked")] == [("purge", f"uid {FIRST}")]
+
+
+def test_a_purge_is_finished_though_nobody_listens_any_more(desk: Desk, start: Start) -> None:
+    with served(desk, start) as service:
+        plan = saved(desk)
+        with purging(desk, plan, "looked"):
+            pass
+        service.process.send_signal(signal.SIGTERM)  # waits for the batch in hand, whoever asked for it
+        assert service.ends(40) == 0
+    assert left(desk) in (YOUNG, YOUNG + DUE)
+    with desk.book() as book:
+        assert book.open_intents() == ()
+    assert desk.destroyed() == DUE + YOUNG - left(desk)
+
+
+def test_sigterm_in_the_middle_of_a_purge_finishes_its_batch(desk: Desk, start: Start) -> None:
+    with served(desk, start) as service:
+        plan = saved(desk)
+        with purging(desk, plan, "done") as talk:
+            service.process.send_signal(signal.SIGTERM)
+            assert service.ends(40) == 0
+            told = talk.hear(10)
+            while "end" not in told:
+                told = talk.hear(10)
+            assert told["end"] == 0
+        assert service.logged("daemon.stopped")
+        assert not service.logged("batch.abandoned")
+        assert not desk.socket.exists()
+    is_as_it_must_be(desk)
+
+
+@pytest.mark.parametrize("moment", [pytest.param("looked", marks=pytest.mark.campaign), "done"])
+def test_a_purge_that_was_cut_off_by_a_kill_is_settled_at_the_next_start(
+    desk: Desk, start: Start, moment: str
+) -> None:
+    with served(desk, start) as service:
+        plan = saved(desk)
+        with purging(desk, plan, moment):
+            service.process.kill()
+            service.ends()
+    assert desk.socket.exists()  # stale: the next service replaces it, for it has the lock
+    with served(desk, start):
+        with desk.book() as book:
+            assert book.open_intents() == ()
+        told = desk.ask(FIRST, "purge", str(desk.plan))
+        assert told.code == 0, told.err
+    is_as_it_must_be(desk)
+
+
+# ── the service sweeps, and an admin purges ──────────────────────────────────────────────────────
+
+
+_WAITS = r"^(\w+): a round of the service \(process (\d+), user id (\d+)\) has it; waiting$"
+
+
+def _both_at_once(desk: Desk, start: Start, times: int, many: int) -> None:
+    """The service sweeps again and again; each time new mail is due an admin purges it, at once."""
+    told: list[Answer] = []
+    with served(desk, start, program="tests.daemon.restless") as service:
+        for turn in range(times):
+            with signed_in(desk.story.server, desk.story.line) as client:  # a file would be seen half made
+                append_all(client, "INBOX", due(many, DUE + turn * many))
+            saved(desk)
+            told.append(desk.ask(FIRST, "purge", str(desk.plan), "--wait", "60"))
+        service.process.send_signal(signal.SIGTERM)
+        assert service.ends(40) == 0
+        rounds = service.logged("lock.awaited", kind="purge", uid=FIRST)
+        assert len(service.logged("lock.taken")) >= len(rounds)
+        assert not service.logged("lock.missed")
+        assert not service.logged("crash.caught")
+        assert not service.logged("round.failed")
+        pid = service.process.pid
+    assert {each.code for each in told} == {0}, told
+    waits = [re.findall(_WAITS, each.err, re.MULTILINE) for each in told]
+    had = [re.findall(r"^\w+: had after [0-9.]+ seconds$", each.err, re.M) for each in told]
+    assert [len(each) for each in had] == [len(each) for each in waits]
+    holder = (str(pid), str(SERVICE))
+    assert {each for found in waits for each in found} <= {("ana", *holder), ("line", *holder)}
+    assert left(desk) == YOUNG
+    assert desk.destroyed() == DUE + times * many
+    desk.story.check_book()
+    asked = sum(map(bool, waits))
+    print(f"{times} purges, {asked} of them waited; {len(rounds)} rounds waited; each item destroyed once")
+    assert asked or rounds, "neither ever met the other"
+
+
+@pytest.mark.timeout(180)
+def test_a_service_sweeping_and_an_admin_purging_at_once(desk: Desk, start: Start) -> None:
+    """Five times: no double deed, no deadlock, and each says what it waited for."""
+    _both_at_once(desk, start, 5, 4)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+def test_a_service_sweeping_and_an_admin_purging_at_once_fifty_times(desk: Desk, start: Start) -> None:
+    _both_at_once(desk, start, 50, 4)
+
+
+# ── two persons ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_shorter_period_needs_two_persons(desk: Desk, start: Start) -> None:
+    """Each really another Unix user; the number and the rules are what both agreed to, and once."""
+    desk.furnish('[policy]\nperiod = "8 months"\n')
+    with served(desk, start):
+        assert desk.ask(FIRST, "arm", "line", "--destroy", "0").code == 0
+    desk.furnish()
+    arm = ("arm", "line", "--destroy", str(DUE))
+    with served(desk, start):
+        told = desk.ask(FIRST, *arm)
+        assert (told.code, told.out) == (3, "")
+        [(code, number)] = re.findall(r"retentiond approve (\S+) --destroy (\d+)", told.err)
+        assert int(number) == DUE
+        approve = ("approve", code, "--destroy", number)
+        for uid, sudo, words in (
+            (FIRST, "", "whoever asked cannot agree"),
+            (0, str(FIRST), "whoever asked cannot agree"),
+            (0, "", "root or the service is nobody"),
+            (0, str(SERVICE), "root or the service is nobody"),
+            (SERVICE, "", "root or the service is nobody"),
+            (STRANGER, "", "you may not ask it"),
+        ):
+            groups = () if uid == STRANGER else (GROUP.gr_gid,)
+            refused = desk.ask(uid, *approve, groups=groups, SUDO_UID=sudo)
+            assert refused.code in (3, 77), refused
+            assert words in refused.err
+        assert "agree to that number" in desk.ask(SECOND, "approve", code, "--destroy", "1").err
+        unknown = desk.ask(SECOND, "approve", "AAAA-AAAA", "--destroy", number)
+        assert "nothing waits under this code" in unknown.err
+        assert desk.ask(FIRST, *arm).err == told.err  # asked again: the same request
+        agreed = desk.ask(0, *approve, SUDO_UID=str(SECOND))
+        assert agreed.code == 0, agreed.err
+        assert f"User id {FIRST} asks for an arming of line" in agreed.out
+        assert "has agreed to this already" in desk.ask(SECOND, *approve).err
+        assert desk.ask(FIRST, "arm", "line", "--destroy", str(DUE + 1)).code == 3  # more than was agreed to
+        assert desk.ask(FIRST, *arm).code == 0
+    [entry] = desk.events("approved")
+    assert (entry["what"], entry["targets"], entry["number"]) == ("arm", ["line"], DUE)
+    assert (entry["asked"], entry["who"]) == (f"uid {FIRST}", f"uid 0 (sudo by uid {SECOND})")
+    assert re.fullmatch(r"[0-9a-f]{64}", str(entry["digest"]))
+    armed = [each["who"] for each in desk.events("armed") if each["target"] == "line"]
+    assert armed[-1] == f"uid {FIRST}, agreed to by uid {SECOND}"
+
+
+def test_what_is_younger_than_its_period_is_purged_by_two(desk: Desk, start: Start) -> None:
+    """The plan that was shown, its number, and another person; then the very same command."""
+    words = ("purge", "line", "--older-than", f"{datetime.now(UTC):%Y-%m-%d}", "--destroy", f"{DUE + YOUNG}")
+    with served(desk, start):
+        told = desk.ask(FIRST, *words)
+        assert told.code == 3
+        [(code, number)] = re.findall(r"retentiond approve (\S+) --destroy (\d+)", told.err)
+        assert int(number) == DUE + YOUNG
+        assert left(desk) == DUE + YOUNG
+        assert "a purge of line" in desk.ask(SECOND, "approve", code, "--destroy", number).out
+        told = desk.ask(FIRST, *words)
+        assert (told.code, told.err) == (0, "")
+        assert left(desk) == 0
+    [entry] = desk.events("purge")
+    assert entry["who"] == f"uid {FIRST}, agreed to by uid {SECOND}"
+    desk.story.check_book()
+
+
+def test_one_persons_mail_is_erased_and_their_address_stays_nowhere(desk: Desk, start: Start) -> None:
+    """It is piped to the command, travels to the service, and is in no log, no book and no answer."""
+    desk.furnish("[policy]\napprovers = 1\n")
+    address = f"{CANARY}.old3@{CANARY}.example"
+    with served(desk, start):
+        told = desk.begin(FIRST, "purge", "--erase", "--destroy", "1").ends(f"{address}\n\n")
+        assert (told.code, told.err) == (0, "")
+        assert "Your request has been dealt with." in told.out
+    assert left(desk) == DUE + YOUNG - 1
+    [entry] = desk.events("erasure")
+    assert entry["who"] == f"uid {FIRST}, approvers = 1"
+
+
+def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:
+    story = desk.story
+    story.write_configuration('[policy]\nperiod = "8 months"\n')
+    assert story.run("arm", "line", "--destroy", "0") == 0
+    story.write_configuration()
+    for words in (("arm", "line", "--destroy", str(DUE)), ("approve", "AAAA-AAAA", "--destroy", "1")):
+        assert story.run(*words) == 3
+        assert "only the running service sees who they are" in story.complaints
+
+
+def test_one_person_is_enough_where_the_policy_says_so_and_the_ledger_keeps_it(desk: Desk) -> None:
+    story = desk.story
+    story.write_configuration('[policy]\nperiod = "8 months"\napprovers = 1\n')
+    assert story.run("arm", "line", "--destroy", "0") == 0
+    story.write_configuration("[policy]\napprovers = 1\n")
+    assert story.run("arm", "line", "--destroy", str(DUE)) == 0
+    armed = [each["who"] for each in desk.events("armed") if each["target"] == "line"]
+    assert armed[-1] == f"uid {os.getuid()}, approvers = 1"
