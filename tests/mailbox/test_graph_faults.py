@@ -349,6 +349,15 @@ def test_an_item_that_fails_hides_nothing_of_the_others(ground: GraphGround, sta
     assert ground.messages("inbox") == []
 
 
+def test_a_server_that_is_often_busy_gets_through_in_the_end(ground: GraphGround) -> None:
+    """Every tenth request is turned away: as long as each attempt achieves something none is the last."""
+    keys = keys_in(ground, 150)
+    ground.server.switches.throttle_every = 10
+    with ground.open() as mailbox:
+        assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.DONE: tuple(keys)}
+    assert ground.messages("inbox") == []
+
+
 def test_a_missing_answer_is_no_answer(ground: GraphGround) -> None:
     keys = keys_in(ground, 5)
     with ground.open() as mailbox:

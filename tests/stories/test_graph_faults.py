@@ -136,11 +136,11 @@ def test_no_library_says_anything_in_the_cloud(graph: Graph, tmp_path: Path) -> 
 
 
 def killed_after(config: Path, seconds: float) -> bool:
-    """Whether a real process was still at work when SIGKILL met it."""
+    """Whether a real process was still at work when SIGKILL met it; else it must have ended well."""
     command = [sys.executable, "-m", "retentiond", "--config", str(config), "--quiet", "sweep"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        process.wait(seconds)
+        assert process.wait(seconds) == 0
         return False
     except subprocess.TimeoutExpired:
         return True
