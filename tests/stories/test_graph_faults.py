@@ -73,17 +73,6 @@ def break_at(moment: int, way: int, server: Graph, directory: Path, name: str) -
     staged.is_sound()
     assert staged.office.run("--verbose", "sweep") == 0, (moment, told, staged.office.complaints)
     staged.check()
-    no_secret(server, staged)
-
-
-def no_secret(server: Graph, staged: Scene) -> None:
-    """Nothing that was printed, logged or written holds what was given to us alone."""
-    office = staged.office
-    written = [path.read_bytes() for path in office.directory.rglob("*") if path.is_file()]
-    texts = "\n".join((*office.printed, *office.logged)).encode()
-    for secret in server.secrets():
-        assert secret.encode() not in texts
-        assert not any(secret.encode() in content for content in written)
 
 
 @pytest.mark.timeout(300)
@@ -129,7 +118,6 @@ def test_no_library_says_anything_in_the_cloud(graph: Graph, tmp_path: Path) -> 
         staged.office.run("--verbose", "sweep")
     assert heard == []
     staged.check()
-    no_secret(graph, staged)
 
 
 # ── killed ───────────────────────────────────────────────────────────────────────────────────────

@@ -90,7 +90,7 @@ def test_ten_thousand_items_over_two_years_in_the_cloud(graph: Graph, tmp_path: 
 
 def throttled(graph: Graph, directory: Path, many: int) -> None:
     """Every tenth request is turned away with 429, the whole time: nothing is lost, doubled or early."""
-    staged = scene(Cloud(graph, directory), many, wants_receipts=False)
+    staged = scene(Cloud(graph, directory, seconds=600), many, wants_receipts=False)
     before = len(graph.requests)
     graph.switches.throttle_every = 10
     code = staged.office.run("sweep")
