@@ -14,7 +14,7 @@ from retentiond.core.model import Role
 from retentiond.mailbox.likeness import likeness
 from tests.mailbox.contract import LONG_AGO, question
 from tests.mailbox.graph_ground import GraphGround
-from tests.servers.graph import Graph
+from tests.servers.graph import Graph, faults
 from tests.servers.seed import letter, stream
 from tests.stories.exchange_world import named_reply
 from tests.stories.graph_world import Cloud
@@ -183,3 +183,22 @@ def test_with_single_item_recovery_nothing_is_called_destroyed_in_the_cloud(
     assert cloud.counts()["line"] == (0, 0)
     assert graph.sent == []
     cloud.check_book()
+
+
+@pytest.mark.timeout(120)
+def test_strays_whose_home_is_away_are_foreseen_all_the_same(graph: Graph, tmp_path: Path) -> None:
+    """The helpline's mailbox goes away in the middle: what waits for it is no surprise in the next sweep."""
+    staged = scene(Cloud(graph, tmp_path, seconds=1), 120, wants_receipts=False)
+    is_away = False
+
+    def is_line_away(request: faults.Request) -> bool:
+        nonlocal is_away
+        is_away |= request.operation == "importItem"
+        return is_away and request.mailbox == staged.office.line.address
+
+    graph.faults.at(is_line_away, faults.unavailable(None), times=None)
+    assert staged.office.run("sweep") == 75, staged.office.complaints
+    graph.faults.clear()
+    staged.is_sound()
+    assert staged.office.run("sweep") == 0, staged.office.complaints
+    staged.check()
