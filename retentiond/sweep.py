@@ -105,16 +105,10 @@ def sweep(
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
         if _is_the_time_itself_unforeseen(broken, book, estate, now):
-            undone = findings.of_sweep(approved, (), plan, {})
-            found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
-            _log.warning("sweep.stopped", findings=len(found))
-            return Report(plan, plan, (), recovered, found, frozenset())
+            return _stopped(estate, plan, approved, broken, recovered, now)
         _keep_register(plan, book, now)
-        if not is_purge:
-            broken = _since_when(broken, plan, book, now)
-        for finding in broken:
-            _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
-        _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
+        broken = broken if is_purge else _since_when(broken, plan, book, now)
+        _log_plan(plan, broken)
         hands = hands_of(estate, book, now, progress)
         before_acting(hands.time())
         if estate.correspondents:
@@ -124,9 +118,7 @@ def sweep(
         broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
         armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, time(), only)
-        forecasts = _forecasts(second, approved)
-        if is_purge:
-            forecasts = _lowered(forecasts, estate, book)
+        forecasts = _forecasts(second, approved, estate, book, is_purge=is_purge)
         book.forget_expired(time())
         seals = book.swept(time(), forecasts, _counts(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
@@ -136,6 +128,27 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stopped(
+    estate: Estate,
+    plan: Plan,
+    approved: Mapping[str, Approved],
+    broken: Iterable[Finding],
+    recovered: tuple[Outcome, ...],
+    now: datetime,
+) -> Report:
+    """The whole sweep stops before its first act: nothing is written down but in the log."""
+    undone = findings.of_sweep(approved, (), plan, {})
+    found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
+    _log.warning("sweep.stopped", findings=len(found))
+    return Report(plan, plan, (), recovered, found, frozenset())
+
+
+def _log_plan(plan: Plan, broken: Iterable[Finding]) -> None:
+    for finding in broken:
+        _log.warning("target.stopped", target=finding.target, cause=finding.cause, count=finding.count)
+    _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
 
 
 def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
@@ -286,24 +299,27 @@ def _arm_the_clean(
     return frozenset(armed)
 
 
-def _forecasts(second: Plan, approved: Mapping[str, Approved]) -> dict[str, int]:
+def _forecasts(
+    second: Plan, approved: Mapping[str, Approved], estate: Estate, book: Ledger, *, is_purge: bool
+) -> dict[str, int]:
     """What is foreseen from now on: counted anew only where the fuse let the target through, for what
     surprised us once must not be foreseen the next time because it was counted; and only where nothing
-    waits for a mailbox that was away, for then nobody knows what its conversation keeps."""
-    return {
+    waits for a mailbox that was away, for then nobody knows what its conversation keeps.
+
+    After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to, and
+    not what arrived beside it. The look of an erasure counts nothing.
+    """
+    if estate.correspondents:
+        return {}
+    counted = {
         target.target: target.ahead
         for target in second.targets
         if target.target in approved and target.is_whole
     }
-
-
-def _lowered(forecasts: Mapping[str, int], estate: Estate, book: Ledger) -> dict[str, int]:
-    """After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to,
-    and not what arrived beside it. The look of an erasure counts nothing."""
-    if estate.correspondents:
-        return {}
+    if not is_purge:
+        return counted
     standings = standings_of(estate, book)
-    return {name: min(count, standings[name].foreseen) for name, count in forecasts.items()}
+    return {name: min(count, standings[name].foreseen) for name, count in counted.items()}
 
 
 def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
