@@ -513,6 +513,19 @@ def test_single_item_recovery_keeps_and_is_told_of(graph: Graph, how: Any, decla
     assert graph.sent == []
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_message_of_our_own_shows_whether_the_server_keeps(graph: Graph, keeps: bool) -> None:
+    ground = GraphGround(graph, recovers=keeps)
+    ground.put("inbox", letter("mine@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        before = mailbox.names()
+        assert mailbox.keeps_copies() is keeps
+        assert mailbox.names() == before
+    assert len(ground.messages("inbox")) == 1
+    assert len(list(graph.mailbox(ground.address("here")).items())) == 1 + keeps
+    assert graph.sent == []
+
+
 def test_one_thing_past_its_day_and_still_there_leaves_no_day(graph: Graph) -> None:
     """There is none by which all is well, so none is told; what is kept is told of all the same."""
     ground = GraphGround(graph, recovers=True, single_item_recovery=Period.parse("14 days"))

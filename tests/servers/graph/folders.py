@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.servers.graph.call import Answer, Call, folder_id
+from tests.servers.graph.call import Answer, Call, GraphError, denied, folder_id
 from tests.servers.graph.pages import context, page, read_options
+from tests.servers.mailstore.names import Known
 from tests.servers.mailstore.store import Folder, Mailbox
 
 HIDDEN = "includeHiddenFolders"
@@ -57,6 +58,32 @@ def get_mail_folder(call: Call) -> Answer:
     options = read_options(call, "mailFolder", [HIDDEN])
     body = {"@odata.context": context(call, "/$entity"), **mail_folder(call.folder(), options.select)}
     return Answer(200, body, kind="graph.mailFolder")
+
+
+def create_mail_folder(call: Call) -> Answer:
+    """A folder below the top. Raises 409 where one is called the same."""
+    name = str((call.asked.body or {}).get("displayName", "")).strip()
+    top = call.mailbox.known("msgfolderroot")
+    if not name:
+        raise GraphError(400, "ErrorInvalidRequest", "A folder is to have a name.")
+    if any(each.name.lower() == name.lower() for each in top.children):
+        raise GraphError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
+    made = call.mailbox.make(Known("", name, ""), top)
+    body = {"@odata.context": context(call, "/$entity"), **mail_folder(made, None)}
+    return Answer(201, body, kind="graph.mailFolder")
+
+
+def permanent_delete(call: Call) -> Answer:
+    """The folder with those below it; what lies in them goes to Purges. Raises 403 for a well-known one."""
+    folder = call.folder()
+    if folder.known.id or not folder.parent:
+        raise denied()
+    for gone in (folder, *folder.below()):
+        for item in list(gone.items.values()):
+            call.retention.delete(item, "Purge", suppress_receipts=True, cancels=False)
+        del call.mailbox.folders[gone.number]
+    folder.parent.children.remove(folder)
+    return Answer(204)
 
 
 def _mail_folders(call: Call, parent: Folder) -> Answer:

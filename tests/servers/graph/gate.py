@@ -67,7 +67,8 @@ class Gate:
         if route.action:
             violations = [*known.action_violations(*route.action, asked.body)]
         elif isinstance(asked.body, dict):
-            violations = [*known.violations(asked.body, "graph.message", route.operation)]
+            kind = "graph.mailFolder" if route.operation == "createMailFolder" else "graph.message"
+            violations = [*known.violations(asked.body, kind, route.operation)]
         else:
             return
         if violations:

@@ -51,7 +51,10 @@ def _of_users() -> Iterator[Route]:
         "getExchangeSettings", f"GET {_USER}/settings/exchange", "User.Read", folders.get_exchange_settings
     )
     yield _route("listMailFolders", f"GET {top}", _BASIC, folders.list_mail_folders)
+    yield _route("createMailFolder", f"POST {top}", _WRITE, folders.create_mail_folder)
     yield _route("getMailFolder", f"GET {one}", _BASIC, folders.get_mail_folder)
+    deed, action = folders.permanent_delete, "mailFolder.permanentDelete"
+    yield _route("permanentDelete", f"POST {one}/permanentDelete", _WRITE, deed, action)
     yield _route("listMailChildFolders", f"GET {one}/childFolders", _BASIC, folders.list_child_folders)
     yield _route("listMessages", f"GET {one}/messages", _BASIC, messages.list_messages)
     yield _route("createMessage", f"POST {one}/messages", _WRITE, messages.create_message)
