@@ -31,14 +31,44 @@ class Line:
 
 @click.command(epilog="Example: retentiond check --only listening-line")
 @click.option("--only", metavar="NAME", help="One target alone.")
+@click.option(
+    "--tenant-probe",
+    "probed",
+    metavar="NAME",
+    help="Try on this target, a test mailbox in Microsoft 365, what is not documented.",
+)
+@click.option("--yes", is_flag=True, help="With --tenant-probe: do not ask first.")
+@click.option(
+    "--receipt-wait",
+    type=click.FloatRange(0, 3600),
+    default=120,
+    show_default=True,
+    help="With --tenant-probe: seconds to wait for a receipt.",
+)
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
-def command(ctx: click.Context, only: str | None, as_document: bool) -> int:
+def command(
+    ctx: click.Context,
+    only: str | None,
+    probed: str | None,
+    yes: bool,
+    receipt_wait: float,
+    as_document: bool,
+) -> int:
     """Is the configuration right, and can the servers do what is needed? Changes nothing.
 
     Connects once to each mailbox, logs in, and asks what the server can do, what the login may do in
-    each folder, and whether the clocks agree.
+    each folder, and whether the clocks agree. With --tenant-probe it makes a folder of its own with a few
+    messages in one mailbox, sends none of them, tells what the server did with them, and removes them.
     """
+    if probed is not None:
+        if only is not None:
+            raise click.UsageError("one of: --only NAME; --tenant-probe NAME")
+        from retentiond.cli.check_tenant import probe
+
+        return probe(session(ctx), probed, receipt_wait, is_agreed=yes, as_document=as_document)
+    if yes:
+        raise click.UsageError("--yes goes with --tenant-probe NAME")
     current = session(ctx)
     lines: list[Line] = []
     with current.estate_to_look_at() as (estate, book), progress(current.quiet) as seen:

@@ -20,6 +20,8 @@ NEEDED = {
     Kind.HELPLINE: ("Mail.ReadWrite", "MailboxItem.ReadWrite", "MailboxItem.ImportExport"),
     Kind.ADVISOR: ("Mail.Read", "MailboxItem.ReadWrite", "MailboxItem.Export"),
 }
+#: What a cloud says that has no such thing at all: nothing may be done there.
+_NO_SUCH_DOOR = "resourcenotfound"
 #: What may be consented for the whole tenant, for it cannot be scoped and shows no mail.
 _HARMLESS = frozenset(("User.Read.All", "User.ReadBasic.All"))
 #: What is more than an advisors' application needs.
@@ -43,7 +45,10 @@ def grants(session: Session) -> Iterator[Grant]:
 def _may(session: Session, permission: str) -> bool:
     """Whether the server would have done what it was asked to do with nothing."""
     ask = _asks(session)[permission]
-    return ask is not None and session.line.ask(ask).status not in (401, 403)
+    if ask is None:
+        return False
+    answer = session.line.ask(ask)
+    return answer.status not in (401, 403) and answer.code != _NO_SUCH_DOOR
 
 
 def _asks(session: Session) -> dict[str, Ask | None]:

@@ -17,7 +17,8 @@ from retentiond.mailbox.layout import Folder
 #: By how much this machine's clock and the server's may differ.
 CLOCK = timedelta(minutes=5)
 
-_TEST_NAME = "retentiond-test-"
+#: How a folder of our own is called; eight random bytes follow.
+TEST_NAME = "retentiond-test-"
 _TEST_TEXT = (
     "This is a test message of the mail retention program. It shows whether this server keeps what was"
     " destroyed. It holds nothing and may be deleted."
@@ -65,18 +66,17 @@ def keeps_copies(session: Session) -> bool | None:
     if not layout.sees_bins:
         return None
     try:
-        folder = _made(session)
+        folder = make_folder(session, TEST_NAME + secrets.token_hex(8))
     except Refused:
         return None
     try:
         return _try(session, folder)
     finally:
-        _unmade(session, folder)
+        unmake_folder(session, folder)
 
 
-def _made(session: Session) -> Folder:
+def make_folder(session: Session, name: str) -> Folder:
     """A folder of our own. Raises Refused where the application may not make one."""
-    name = _TEST_NAME + secrets.token_hex(8)
     answer = session.line.order(Ask(f"{session.line.user}/mailFolders", "POST", {"displayName": name}))
     if not answer.is_good:
         raise session.line.error(answer)
@@ -105,7 +105,7 @@ def _try(session: Session, folder: Folder) -> bool | None:
     return outcome.result is Result.RETAINED
 
 
-def _unmade(session: Session, folder: Folder) -> None:
+def unmake_folder(session: Session, folder: Folder) -> None:
     """The folder goes as it came; empty, and nobody is told."""
     try:
         session.line.order(

@@ -88,9 +88,10 @@ WHYS: dict[str, str] = {
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",
     "is-exchange": "this is an Exchange server; IMAP is not the way to it (account kind exchange or graph)",
-    "no-access": "the login may not open this mailbox or folder; see the rights in docs/admin/exchange.md",
+    "no-access": "the login may not open this mailbox or folder; see the rights in docs/admin/exchange.md,"
+    " or docs/admin/microsoft-365.md",
     "ews-blocked": "the server lets nobody in by EWS, as Exchange Online does; its way is Microsoft Graph"
-    " (account kind graph, which this version does not have)",
+    " (account kind graph; docs/admin/microsoft-365.md)",
     "unavailable": "the server cannot open this mailbox now; it is looked at again in the next sweep",
     "server-keeps": "the server keeps what was removed for a while (single item recovery), then destroys it",
     "server-hold": "a hold of the server itself keeps it; retentiond cannot destroy it: a person must decide",

@@ -10,9 +10,10 @@ a switch can be had both ways (`call.Switches`):
   ErrorAccessDenied. The last is hearsay (switch), and for DELETE only.
 - Deleting an unread message that asked for a receipt mails "Not read", whichever way it is deleted, and a
   bin that expires does too; marking one read mails a receipt (switch).
+- "Not read" repeats the subject, and comes to the Inbox of whoever asked, if that mailbox is on this server.
+- A mailFolder that is permanently deleted is gone at once, and what was in it stands in Purges.
 - DELETE of a message moves it to Deleted Items, and from there to Deletions; permanentDelete fills Purges
   even where nothing keeps it there, and in Purges answers 204 and removes what is not kept.
-- permanentDelete of a folder takes those below it, and what lies in them goes to Purges.
 - The bins other than Deletions can be named (switch). Folders of mailboxes take the same names.
 - An item that is not in the folder which the path names is not found there.
 - Either form of an id is taken, whatever Prefer says; the header decides the form of answers alone. An

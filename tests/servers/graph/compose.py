@@ -24,6 +24,8 @@ def composed(sent: dict[str, Any]) -> bytes:
     for name, key in lists.items():
         if people := sent.get(key):
             mime[name] = ", ".join(map(_person, people))
+    if sent.get("isReadReceiptRequested") and "from" in sent:
+        mime["Disposition-Notification-To"] = _person(sent["from"])
     mime["Subject"] = sent.get("subject", "")
     if "internetMessageId" in sent:
         mime["Message-ID"] = sent["internetMessageId"]

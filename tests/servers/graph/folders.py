@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.servers.graph.call import Answer, Call, GraphError, denied, folder_id
+from tests.servers.graph.call import Answer, Call, GraphError, folder_id
 from tests.servers.graph.pages import context, page, read_options
 from tests.servers.mailstore.names import Known
 from tests.servers.mailstore.store import Folder, Mailbox
@@ -61,28 +61,26 @@ def get_mail_folder(call: Call) -> Answer:
 
 
 def create_mail_folder(call: Call) -> Answer:
-    """A folder below the top. Raises 409 where one is called the same."""
-    name = str((call.asked.body or {}).get("displayName", "")).strip()
+    body = call.asked.body if isinstance(call.asked.body, dict) else {}
+    name = str(body.get("displayName", ""))
     top = call.mailbox.known("msgfolderroot")
-    if not name:
-        raise GraphError(400, "ErrorInvalidRequest", "A folder is to have a name.")
-    if any(each.name.lower() == name.lower() for each in top.children):
+    if not name or any(child.name == name for child in top.children):
         raise GraphError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
-    made = call.mailbox.make(Known("", name, ""), top)
-    body = {"@odata.context": context(call, "/$entity"), **mail_folder(made, None)}
-    return Answer(201, body, kind="graph.mailFolder")
+    folder = call.mailbox.make(Known("", name, "msgfolderroot"), top)
+    told = {"@odata.context": context(call, "/$entity"), **mail_folder(folder, None)}
+    return Answer(201, told, kind="graph.mailFolder")
 
 
-def permanent_delete(call: Call) -> Answer:
-    """The folder with those below it; what lies in them goes to Purges. Raises 403 for a well-known one."""
+def permanently_delete_mail_folder(call: Call) -> Answer:
+    """The folder is gone at once; what was in it stands in Purges (mailFolder: permanentDelete)."""
     folder = call.folder()
-    if folder.known.id or not folder.parent:
-        raise denied()
     for gone in (folder, *folder.below()):
         for item in list(gone.items.values()):
-            call.retention.delete(item, "Purge", suppress_receipts=True, cancels=False)
+            quiet = not call.switches.sends_not_read
+            call.retention.delete(item, "Purge", suppress_receipts=quiet, cancels=False)
         del call.mailbox.folders[gone.number]
-    folder.parent.children.remove(folder)
+    if folder.parent:
+        folder.parent.children.remove(folder)
     return Answer(204)
 
 

@@ -113,6 +113,7 @@ def create_message(call: Call) -> Answer:
     item = Item(Content(mime), "IPM.Note", now, now, now, now, is_read=True, is_draft=True)
     if isinstance(sent, dict):
         _describe(item, sent, call.switches.json_makes_sent_mail)
+        item.receipt_pending = item.content.wants_receipt and not item.is_read
     call.store.place(item, call.folder() if "folder" in call.keys else call.mailbox.known("drafts"))
     return _message(call, item, 201)
 

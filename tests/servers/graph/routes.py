@@ -27,7 +27,7 @@ class Route:
     @property
     def is_global(self) -> bool:
         """Whether the documentation gives it to the global service alone."""
-        return self.pattern[0] == "admin" or self.operation == "permanentDelete"
+        return self.pattern[0] == "admin" or self.operation.startswith("permanentDelete")
 
 
 _USER, _MAILBOX = "users/{user}", "admin/exchange/mailboxes/{mailbox}"
@@ -52,9 +52,9 @@ def _of_users() -> Iterator[Route]:
     )
     yield _route("listMailFolders", f"GET {top}", _BASIC, folders.list_mail_folders)
     yield _route("createMailFolder", f"POST {top}", _WRITE, folders.create_mail_folder)
+    deed, action = folders.permanently_delete_mail_folder, "mailFolder.permanentDelete"
+    yield _route("permanentDeleteFolder", f"POST {one}/permanentDelete", _WRITE, deed, action)
     yield _route("getMailFolder", f"GET {one}", _BASIC, folders.get_mail_folder)
-    deed, action = folders.permanent_delete, "mailFolder.permanentDelete"
-    yield _route("permanentDelete", f"POST {one}/permanentDelete", _WRITE, deed, action)
     yield _route("listMailChildFolders", f"GET {one}/childFolders", _BASIC, folders.list_child_folders)
     yield _route("listMessages", f"GET {one}/messages", _BASIC, messages.list_messages)
     yield _route("createMessage", f"POST {one}/messages", _WRITE, messages.create_message)

@@ -11,7 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from tests.servers.mailstore.content import Content
 from tests.servers.mailstore.store import Folder, Item, Mailbox, Store
+
+NOT_READ = "REPORT.IPM.Note.IPNNRN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,18 @@ class Retention:
     def _mails(self, item: Item, what: str, suppressed: bool) -> None:
         if item.receipt_pending and not item.is_read and not suppressed:
             self.tell(what, item.home.mailbox)
+            self._deliver(item)
         item.receipt_pending = False
+
+    def _deliver(self, item: Item) -> None:
+        """ "Not read" comes to whoever asked, where that mailbox is of this store."""
+        for person in item.content.people("Disposition-Notification-To"):
+            asker = self.store.mailboxes.get(person.address.lower())
+            if asker:
+                now = self.store.clock.now()
+                mime = f"Subject: Not read: {item.subject}\r\nTo: {person.address}\r\n\r\nNot read.\r\n"
+                report = Item(Content(mime.encode()), NOT_READ, now, now, now, now, is_read=False)
+                self.store.place(report, asker.known("inbox"))
 
     def is_over(self, item: Item) -> bool:
         """Whether an item has been in Recoverable Items for its days."""
