@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def umask() -> Iterator[None]:
-    """A command closes what it makes to others, for its whole process; the next test begins as a shell does."""
+    """A command closes what it makes to others, for its whole process; the next test begins anew."""
     before = os.umask(0o022)
     yield
     os.umask(before)
