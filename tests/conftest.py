@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -21,3 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "dovecot_factory" in getattr(item, "fixturenames", ()):
             item.add_marker("dovecot")
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """A command closes what it makes to others, for its whole process; the next test begins anew."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

@@ -21,6 +21,7 @@ def command(ctx: click.Context) -> int:
         letters=[folder.period for folder in config.letters],
         has_advisors=bool(config.advisors),
         left_out=any(helpline.leave_out for helpline in config.helplines),
+        longest=config.policy.longest,
         elsewhere=[(place.what, place.kept) for place in config.elsewhere],
     )
     click.echo(statement(promise), nl=False)

@@ -68,6 +68,10 @@ class Part:
         )
 
 
+#: What waits for another mailbox that was away.
+_WAITING = frozenset((Reason.CONVERSATION_UNKNOWN, Reason.HOME_UNREACHABLE))
+
+
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
     """What is to become of one target's items, and what its folders hold."""
@@ -111,7 +115,7 @@ class TargetPlan:
     @property
     def is_whole(self) -> bool:
         """Whether nothing waits here for a mailbox that could not be looked at."""
-        return all(part.verdict.reason is not Reason.CONVERSATION_UNKNOWN for part in self.parts)
+        return all(part.verdict.reason not in _WAITING for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

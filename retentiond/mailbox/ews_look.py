@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from retentiond.core.model import (
     Census,
@@ -44,7 +44,7 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.headers import marks_in, message_ids_in
-from retentiond.mailbox.layout import Folder, end_of_period
+from retentiond.mailbox.layout import Folder, end_of_period, keeping
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -176,17 +176,8 @@ def _census(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if hindrance is None and folder.is_bin and rows:
-        hindrance, until = _keeping(session, listed.rows, question.now)
+        hindrance, until = keeping(ends_of_keeping(session, listed.rows), question.now)
     return Census(place, total, ahead, hindrance, looks_imported, until)
-
-
-def _keeping(session: Session, rows: Sequence[Row], now: datetime) -> tuple[Hindrance | None, date | None]:
-    """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
-    where one thing is past its day and still there, for then there is none by which all is well."""
-    ends = ends_of_keeping(session, rows)
-    if not any(end > now for end in ends):
-        return None, None
-    return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None
 
 
 def _ahead(session: Session, folder: Folder, question: Question, listed: _Listed) -> int:
@@ -296,7 +287,7 @@ def _view_of_correspondents(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if rows and hindrance is None and folder.is_bin:
-        hindrance, until = _keeping(session, rows, question.now)
+        hindrance, until = keeping(ends_of_keeping(session, rows), question.now)
     census = Census(place, None, hindrance=hindrance, kept_until=until)
     return FolderView(census, (), items)
 

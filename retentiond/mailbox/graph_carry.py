@@ -174,6 +174,8 @@ def _made(session: Session, folder: Folder, message: Message) -> str:
         try:
             answer = session.line.order(ask)
         except TurnedAway as refused:
+            if not refused.is_sure:
+                raise
             session.line.wait(attempt, refused.wait, refused.why)
             continue
         identity = answer.body.get("id")
@@ -222,14 +224,17 @@ class _Door:
         answer was lost is not repeated."""
         body = {"FolderId": self._folder.id, "Mode": "create", "Data": parcel}
         line = self._session.line
+        is_fresh = False
         for attempt in range(_ATTEMPTS):
             try:
                 answer = line.send_parcel(self._opened(), body)
             except TurnedAway as refused:
+                if not refused.is_sure:
+                    raise
                 line.wait(attempt, refused.wait, refused.why)
                 continue
-            if answer.status in (401, 403, 404, 410) and attempt == 0:
-                self._url = ""  # its time was over
+            if answer.status in (401, 403, 404, 410) and not is_fresh:
+                self._url, is_fresh = "", True  # its time was over
                 continue
             identity = answer.body.get("itemId")
             if answer.is_good and isinstance(identity, str) and identity:

@@ -34,7 +34,7 @@ from retentiond.mailbox.layout import end_of_period
 
 #: How many items one look is good for: the orders that follow it take a few seconds.
 CHUNK = 100
-#: How often a batch is tried, with a look before each time.
+#: How often a batch is tried without any progress, with a look before each time.
 _ATTEMPTS = 5
 #: For how many seconds a look at the holds of all conversations stays fresh enough.
 _FRESH = 10.0
@@ -87,7 +87,8 @@ class _Deed:
         left = list(keys)
         why = ""
         doomed: dict[Key, Row] = {}
-        for attempt in range(_ATTEMPTS):
+        attempt = 0
+        while attempt < _ATTEMPTS:
             doomed = self._last_look(left)
             if not doomed:
                 return
@@ -98,6 +99,7 @@ class _Deed:
                 self.told[key] = _DONE
             if not left or not may_try_again:
                 break
+            attempt = 0 if len(left) < len(doomed) else attempt + 1
         for key in left:
             is_kept = self.folder.is_bin and why != Why.NO_RIGHT
             self.told[key] = self._kept(doomed[key]) if is_kept else (Result.FAILED, None, why)
@@ -197,7 +199,8 @@ class _Deed:
                 self.told[key] = (Result.REMOVED, None, "")
             return
         found = self._in_the_bins()
-        for attempt in range(_ATTEMPTS):
+        attempt = 0
+        while attempt < _ATTEMPTS:
             doomed = {key: row for key, (_, row) in found.items() if not self._is_kept_yet(row)}
             if not doomed:
                 break
@@ -205,9 +208,10 @@ class _Deed:
             for bin_id in {bin_id for bin_id, _ in found.values()}:
                 part = {key: row for key, row in doomed.items() if found[key][0] == bin_id}
                 is_again |= self._order_in(bin_id, list(part.values()), attempt)
-            found = self._in_the_bins()
+            before, found = found, self._in_the_bins()
             if not is_again:
                 break
+            attempt = 0 if len(found) < len(before) else attempt + 1
         for key, (_, row) in found.items():
             self.told[key] = self._kept(row)
         if self.session.scope.kind is Kind.ADVISOR:  # what has no Message-ID was not looked for

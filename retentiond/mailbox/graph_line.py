@@ -55,9 +55,11 @@ _FULL = frozenset(("errorquotaexceeded", "errormailboxquotaexceeded"))
 
 
 class TurnedAway(Unreachable):
-    """An order was refused before anything was done; `wait` in seconds, if the server named it."""
+    """An order was refused before anything was done; `wait` in seconds, if the server named it. A 503 may
+    come from a gateway before a server that has done it all the same: of that one nobody is `sure`."""
 
     wait: float | None = None
+    is_sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class _Trouble(Exception):
     may_ask_again: bool
     is_refusal: bool = False
     wait: float | None = None
+    is_sure: bool = False
 
 
 class Line:
@@ -169,18 +172,22 @@ class Line:
                 self._bear(trouble, attempt)
             attempt += 1
 
-    def ask_all(self, asks: Sequence[Ask]) -> list[Answer]:
+    def ask_all(self, asks: Sequence[Ask], *, gives_up_on_504: bool = False) -> list[Answer]:
         """The answers to many questions, in their order, twenty in a request; those that found the server
-        busy are asked again. Raises Unreachable."""
+        busy are asked again. `gives_up_on_504` as of one question. Raises Unreachable."""
         answers: list[Answer] = []
         for start in range(0, len(asks), BATCH):
             part = asks[start : start + BATCH]
-            answers += [self.ask(part[0])] if len(part) == 1 else self._asked_batch(part)
+            if len(part) == 1:
+                answers.append(self.ask(part[0], gives_up_on_504=gives_up_on_504))
+            else:
+                answers += self._asked_batch(part, gives_up_on_504)
         return answers
 
-    def _asked_batch(self, asks: Sequence[Ask]) -> list[Answer]:
+    def _asked_batch(self, asks: Sequence[Ask], gives_up_on_504: bool) -> list[Answer]:
         found: dict[int, Answer] = {}
         attempt = 0
+        has_renewed = False
         while True:
             left = [at for at in range(len(asks)) if at not in found]
             if not left:
@@ -190,11 +197,14 @@ class Line:
                 trouble = None
                 for at, answer in zip(left, answers, strict=True):
                     try:
-                        self._raise_if_later(answer)
+                        if answer.status != 504 or not gives_up_on_504:
+                            self._raise_if_later(answer)
                         found[at] = answer
                     except _Trouble as each:
+                        each.may_ask_again &= each.why is not Why.PASSWORD or not has_renewed
                         trouble = _graver(trouble, each)
                 if trouble is not None:
+                    has_renewed = has_renewed or trouble.why is Why.PASSWORD
                     raise trouble
             except _Trouble as trouble:
                 self._bear(trouble, attempt)
@@ -237,7 +247,7 @@ class Line:
         try:
             answer = self._sent(ask)
             if answer.is_later:
-                raise _Trouble(Why.BUSY, may_ask_again=True, is_refusal=True, wait=answer.wait)
+                raise _later(answer)
             if answer.status >= 500:
                 raise _Trouble(Why.UNAVAILABLE, may_ask_again=False)
             return answer
@@ -264,7 +274,7 @@ class Line:
             with self._gate.entered(self.mailbox):
                 answer = self._posted("POST", url, body, {"Prefer": _PREFER})
             if answer.is_later:
-                raise _Trouble(Why.BUSY, may_ask_again=True, is_refusal=True, wait=answer.wait)
+                raise _later(answer)
             if answer.status >= 500:
                 raise _Trouble(Why.UNAVAILABLE, may_ask_again=False)
             return answer
@@ -297,7 +307,7 @@ class Line:
     def _sent(self, ask: Ask) -> Answer:
         """One request with a token; a token that was refused is renewed once, for the next attempt."""
         with self._gate.entered(self.mailbox):
-            return self._with_token(ask)
+            return self._with_token(ask)[0]
 
     def _batched(self, asks: Sequence[Ask]) -> list[Answer]:
         """Many requests in one. Raises _Trouble where one has no answer."""
@@ -312,7 +322,7 @@ class Line:
             for number, ask in enumerate(asks)
         ]
         with self._gate.entered(self.mailbox, len(asks)):
-            answer = self._with_token(Ask("/$batch", "POST", {"requests": parts}))
+            answer, token = self._with_token(Ask("/$batch", "POST", {"requests": parts}))
         self._raise_if_later(answer)
         told = answer.body.get("responses")
         if not answer.is_good or not isinstance(told, list):
@@ -320,9 +330,11 @@ class Line:
         found = dict(map(_sub_answer, told))
         if found.keys() != set(range(len(asks))) or len(told) != len(asks):
             raise _Trouble(Why.PROTOCOL, may_ask_again=False)
+        if any(each.status == 401 for each in found.values()):  # it ran out in the middle
+            self.badge.renew(self.target, token)
         return [found[number] for number in range(len(asks))]
 
-    def _with_token(self, ask: Ask) -> Answer:
+    def _with_token(self, ask: Ask) -> tuple[Answer, str]:
         token = self.badge.token(self.target)
         headers = {"Authorization": f"Bearer {token}", "Prefer": _PREFER}
         root = self.account.endpoint
@@ -333,9 +345,9 @@ class Line:
                 raise _Trouble(Why.PASSWORD, may_ask_again=False, is_refusal=True)
             self._has_answered = False  # the next answer must be better
             self.badge.renew(self.target, token)
-            raise _Trouble(Why.PASSWORD, may_ask_again=True, is_refusal=True, wait=0.0)
+            raise _Trouble(Why.PASSWORD, may_ask_again=True, is_refusal=True, wait=0.0, is_sure=True)
         self._has_answered = True
-        return answer
+        return answer, token
 
     def _posted(
         self, method: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
@@ -358,11 +370,11 @@ class Line:
     def _raise_if_later(self, answer: Answer) -> None:
         """Raises _Trouble for a server that is busy or away, and for what is no answer at all."""
         if answer.is_later:
-            raise _Trouble(Why.BUSY, may_ask_again=True, is_refusal=True, wait=answer.wait)
+            raise _later(answer)
         if answer.status in (500, 502, 504):
             raise _Trouble(Why.UNAVAILABLE, may_ask_again=True, wait=answer.wait)
-        if answer.status == 401:  # of one request in a batch
-            raise _Trouble(Why.PASSWORD, may_ask_again=False)
+        if answer.status == 401:  # of one request in a batch, whose token was renewed since
+            raise _Trouble(Why.PASSWORD, may_ask_again=True, wait=0.0)
 
     def _bear(self, trouble: _Trouble, attempt: int) -> None:
         """Waits before a question is asked again, or raises what the trouble is called."""
@@ -374,9 +386,15 @@ class Line:
         """What an order's trouble is called."""
         if trouble.is_refusal and trouble.may_ask_again:
             refused = TurnedAway(self.target, trouble.why)
-            refused.wait = trouble.wait
+            refused.wait, refused.is_sure = trouble.wait, trouble.is_sure
             return refused
         return Unreachable(self.target, trouble.why)
+
+
+def _later(answer: Answer) -> _Trouble:
+    """The server says "later"; only of 429 it is sure that it did nothing."""
+    is_sure = answer.status == 429
+    return _Trouble(Why.BUSY, may_ask_again=True, is_refusal=True, wait=answer.wait, is_sure=is_sure)
 
 
 def _read(status: int, kind: str, content: bytes, wait: float | None) -> Answer:

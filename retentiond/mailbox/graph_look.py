@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from retentiond.core.model import (
     Census,
     FolderView,
-    Hindrance,
     Item,
     Lot,
     Mark,
@@ -41,7 +40,7 @@ from retentiond.mailbox.graph_words import (
     moment_of,
 )
 from retentiond.mailbox.headers import marks_in, message_ids_in
-from retentiond.mailbox.layout import Folder, end_of_period
+from retentiond.mailbox.layout import Folder, end_of_period, keeping
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -204,14 +203,16 @@ def _census(
     if question.wants_days and total >= 20:
         days = Counter(row.received.date() for row in listed.rows if row.received is not None)
         looks_imported = max(days.values(), default=0) * 5 > total
-    until = kept_until(session, listed.rows, question.now) if folder.is_bin else None
+    hindrance, until = (
+        keeping(ends_of_keeping(session, listed.rows), question.now) if folder.is_bin else (None, None)
+    )
     return Census(
         session.place(folder),
         total,
         _ahead(question, listed, counts) if question.ahead else None,
-        Hindrance.SERVER_KEEPS if until else None,
+        hindrance,
         looks_imported,
-        until.date() if until else None,
+        until,
         ((Notice.ITEMS_UNSEEN, listed.unseen),) if listed.unseen else (),
     )
 
@@ -225,11 +226,10 @@ def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
     return here if listed.is_whole or counts is None else max(here, counts.ahead)
 
 
-def kept_until(session: Session, rows: Sequence[Row], now: datetime) -> datetime | None:
-    """Until when the last of these stays in Recoverable Items, by the period that the operator declared;
-    None where none was declared, or all of it is over."""
-    ends = [until for row in rows if (until := end_of_keeping(session, row)) and until > now]
-    return max(ends, default=None)
+def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
+    where none was declared."""
+    return [until for row in rows if (until := end_of_keeping(session, row))]
 
 
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
@@ -343,12 +343,12 @@ def _view_of_correspondents(
         replace(_judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))
         for row in rows
     )
-    until = kept_until(session, rows, question.now) if folder.is_bin else None
-    hindrance = Hindrance.SERVER_KEEPS if until else None
+    hindrance, until = (
+        keeping(ends_of_keeping(session, rows), question.now) if folder.is_bin else (None, None)
+    )
     unseen = folder.count - total
     notices = ((Notice.ITEMS_UNSEEN, unseen),) if unseen > 0 else ()
-    day = until.date() if until else None
-    return FolderView(Census(place, None, None, hindrance, kept_until=day, notices=notices), (), items)
+    return FolderView(Census(place, None, None, hindrance, kept_until=until, notices=notices), (), items)
 
 
 def parties_of_row(session: Session, row: Row) -> Marks:

@@ -6,7 +6,7 @@ list is followed whole and counted: where items are missing nobody acts on the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -186,12 +186,33 @@ class Session(Folders):
     def found(
         self, folders: Sequence[Folder], fields: Sequence[str], where: str, expand: Sequence[str] = ()
     ) -> Iterator[tuple[Folder, Row]]:
-        """What a search finds in several folders, in no order: the first pages in one request."""
-        options = query(select=",".join(fields), filter=where, expand=expanded(expand), top=str(PAGE))
-        answers = self.line.ask_all([Ask(f"{self._messages(folder)}?{options}") for folder in folders])
-        for folder, answer in zip(folders, answers, strict=True):
+        """What a search finds in several folders, in no order: the first pages in one request. Counted like
+        a list: by it holds are found, and copies. Raises Unreachable(protocol) where it is not whole."""
+        told = {"select": ",".join(fields), "filter": where, "expand": expanded(expand)}
+        for folder, answer in self._first_pages(folders, told):
+            seen, total = 0, 0
             for body in self.line.further(answer):
-                yield from ((folder, row) for row in self._rows(body, folder))
+                rows = self._rows(body, folder)
+                count = body.get("@odata.count", total)
+                seen, total = seen + len(rows), count if isinstance(count, int) else 0
+                yield from ((folder, row) for row in rows)
+            if seen < total:
+                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
+
+    def _first_pages(
+        self, folders: Sequence[Folder], told: Mapping[str, str]
+    ) -> Iterator[tuple[Folder, Answer]]:
+        """The first page of a search in each folder; where that took too long, a smaller one."""
+        left, size = list(folders), PAGE
+        while left:
+            options = query(**told, top=str(size), count="true")
+            asks = [Ask(f"{self._messages(folder)}?{options}") for folder in left]
+            answers = self.line.ask_all(asks, gives_up_on_504=size // 4 >= LEAST)
+            slow = [folder for folder, answer in zip(left, answers, strict=True) if answer.status == 504]
+            yield from (
+                (folder, answer) for folder, answer in zip(left, answers, strict=True) if answer.status != 504
+            )
+            left, size = slow, size // 4
 
     def counts(self, wanted: Sequence[tuple[Folder, str]]) -> list[int]:
         """How many messages of a folder a search finds, for many at once; one of them is read."""

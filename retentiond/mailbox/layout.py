@@ -6,11 +6,11 @@ A folder's role comes from its distinguished name, never from the name that its 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from retentiond.core.model import Kind, Place, Role
+from retentiond.core.model import Hindrance, Kind, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
 from retentiond.mailbox.base import Marker, Scope
@@ -164,6 +164,14 @@ def end_of_period(period: Period | None, deleted: datetime | None, clock: dateti
         return None
     end = period.after(deleted.date())
     return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+
+
+def keeping(ends: Sequence[datetime], now: datetime) -> tuple[Hindrance | None, date | None]:
+    """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
+    where one thing is past its day and still there, for then there is none by which all is well."""
+    if not any(end > now for end in ends):
+        return None, None
+    return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None
 
 
 def sortable(received: datetime | None) -> datetime:

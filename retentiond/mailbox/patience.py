@@ -38,12 +38,14 @@ class Patience:
 
     def wait(self, attempt: int, named: float | None = None) -> None:
         """Waits before attempt number `attempt` + 1: as long as the server `named` (seconds), else twice
-        as long each time; a little more by chance, so that clients do not come back together.
+        as long each time; a little more by chance, so that clients do not come back together. A server
+        that says "at once" is believed once: else it would be asked for ever.
 
         Raises OutOfPatience instead where that would be longer than what is left.
         """
-        seconds = min(LONGEST, FIRST * 2**attempt) if named is None else named
-        seconds *= 1 + self._chance() / 4
+        if named is None or (named <= 0 and attempt):
+            named = min(LONGEST, FIRST * 2**attempt)
+        seconds = named * (1 + self._chance() / 4)
         if seconds > self._left:
             raise OutOfPatience
         began = self._monotonic()

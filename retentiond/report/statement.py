@@ -16,13 +16,15 @@ from retentiond.report.monthly import OUT_OF_REACH
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What a configuration promises. `mail` and `letters` are the periods in force, one for each target;
-    `left_out` is whether folders are left out; `elsewhere` are what keeps copies too, and for how long."""
+    `left_out` is whether folders are left out; `elsewhere` are what keeps copies too, and for how long.
+    With `longest` an email and the responses to it go together, by the latest of them, and never later."""
 
     mail: Sequence[Period]
     letters: Sequence[Period]
     has_advisors: bool
     left_out: bool
     elsewhere: Sequence[tuple[str, Period]]
+    longest: Period | None = None
 
 
 def statement(promise: Promise) -> str:
@@ -33,8 +35,8 @@ def statement(promise: Promise) -> str:
 def _paragraphs(promise: Promise) -> Iterator[str]:
     yield (
         f"We keep a copy of an email that you send to our helplines, and of each response to it, for"
-        f" {_periods(promise.mail)} from the day on which it was received or sent. Then it is destroyed: in"
-        " the shared mailboxes, in their sent mail and in their deleted mail."
+        f" {_periods(promise.mail)} {_counted(promise.longest)}. Then it is destroyed: in the shared"
+        " mailboxes, in their sent mail and in their deleted mail."
     )
     if promise.has_advisors:
         yield (
@@ -65,6 +67,15 @@ def _paragraphs(promise: Promise) -> Iterator[str]:
     yield (
         "Every destruction is entered in a ledger that names nobody, and that an auditor can check without"
         " trusting us."
+    )
+
+
+def _counted(longest: Period | None) -> str:
+    if longest is None:
+        return "from the day on which it was received or sent"
+    return (
+        "from the day of the latest of them (they are kept and destroyed together, and none of them for"
+        f" longer than {longest})"
     )
 
 

@@ -127,5 +127,12 @@ def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(off
     told.is_done("for 6 months", "when a child or an adult is at risk", "the web-chat provider's own copies")
     assert HELPLINE not in told.out
     assert "letters" not in told.out.split("What we cannot")[0], "no folder of letters is configured"
+    assert "from the day on which it was received or sent" in told.out
+    office.policy["clock"] = "conversation"
+    office.write()
+    together = office.run("policy").is_done("the latest of them", "none of them for longer than 12 months")
+    assert together.out != told.out
+    office.policy.clear()
+    office.write()
     with next_month():
         assert office.run("policy").out == told.out, "the same configuration gives the same statement"

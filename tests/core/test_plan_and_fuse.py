@@ -149,6 +149,9 @@ def test_where_the_home_cannot_be_reached_only_the_refiles_to_it_wait() -> None:
     }
     causes = {finding.cause for finding in of_plan(plan, CUTOFF.date())}
     assert causes == {Cause.HOME_UNREACHABLE, Cause.UNREACHABLE}
+    waiting = plan.target("ana")
+    assert waiting is not None
+    assert not waiting.is_whole, "so it is neither armed as clean nor its forecast counted anew"
 
 
 def test_what_is_due_where_nothing_can_be_destroyed_is_a_finding() -> None:

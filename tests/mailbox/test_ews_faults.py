@@ -23,19 +23,10 @@ from retentiond.mailbox.patience import OutOfPatience, Patience
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
+from tests.mailbox.waits import Waits
 from tests.servers.canary import holds_canary
 from tests.servers.exchange import Exchange, Right, faults
 from tests.servers.seed import letter
-
-
-class Waits:
-    """Patience whose sleeping is written down instead."""
-
-    def __init__(self, seconds: float) -> None:
-        self.slept: list[float] = []
-        self.patience = Patience(
-            seconds, sleep=self.slept.append, monotonic=lambda: sum(self.slept), chance=lambda: 0
-        )
 
 
 @pytest.fixture

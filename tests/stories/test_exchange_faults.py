@@ -6,24 +6,19 @@ destroyed early. What is printed and logged meanwhile, at debug level, holds not
 
 from __future__ import annotations
 
-import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.servers.exchange import Exchange, faults
-from tests.servers.seed import letter
-from tests.stories.exchange_world import Office, State, named_reply
+from tests.stories import scenes
+from tests.stories.exchange_world import Office
+from tests.stories.scenes import Scene, listening
 from tests.stories.test_kills import _killed_after
-from tests.stories.world import cutoff
 
-RECEIPT = b"Disposition-Notification-To: quixotrill@post.example\r\n"
 IMPERSONATION = 'access = "impersonation"'
 
 WAYS: tuple[tuple[str, Callable[[], faults.Action]], ...] = (
@@ -44,45 +39,10 @@ WAYS: tuple[tuple[str, Callable[[], faults.Action]], ...] = (
 )
 
 
-@dataclass
-class Scene:
-    """An office with strays and due mail, and what it must look like in the end."""
-
-    office: Office
-    end: dict[str, Counter[State]]
-
-    def check(self) -> None:
-        """The end that an undisturbed sweep comes to."""
-        found = {name: states for name, states in self.office.everything().items() if "Purges" not in name}
-        assert found == self.end
-        assert self.office.server.sent == []
-        self.office.check_book()
-
-
 def scene(server: Exchange, directory: Path, name: str, many: int, account: str = "") -> Scene:
-    """`many` strays among as many messages of the advisor's own; as many due at the helpline."""
+    """An office of its own with so many strays, and as many that are due."""
     server.allow_impersonation(server.service.name)
-    office = Office(server, directory / name, keys=account, name=name)
-    edge = cutoff()
-    sent, inbox = office.ana.folder("sentitems"), office.line.folder("inbox")
-    home: Counter[State] = Counter()
-    for number in range(many):
-        sent.add(letter(f"own{number}@relay.example", sender="Ana <ana@relay.example>"), edge)
-    own = office.states(sent)
-    for number in range(many - 2):
-        sent.add(named_reply(number), edge + timedelta(days=2, minutes=number), number % 4 == 0)
-    for text in ("one answer\r\n", "another answer\r\n"):
-        sent.add(named_reply("same", body=text), edge + timedelta(days=3))
-    home = office.states(sent) - own
-    for number in range(many // 2):
-        inbox.add(letter(f"new{number}@post.example"), edge + timedelta(hours=30 + number), False)
-    kept = office.states(inbox)
-    for number in range(many):
-        content = RECEIPT + letter(f"old{number}@post.example")
-        inbox.add(content, edge - timedelta(hours=30 + number), number % 2 == 0)
-    office.arm()
-    end = {"ana/Sent Items": own, "line/Sent Items": home, "line/Inbox": kept}
-    return Scene(office, end)
+    return scenes.scene(Office(server, directory / name, keys=account, name=name), many)
 
 
 def requests_of_a_sweep(server: Exchange, directory: Path, account: str) -> int:
@@ -157,37 +117,16 @@ def test_what_was_cut_off_from_its_answer_spends_no_forecast(exchange: Exchange,
     staged.check()
 
 
-class _Listener(logging.Handler):
-    """Whoever listens to every logger of the process, at every level."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.NOTSET)
-        self.heard: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(f"{record.name}: {record.getMessage()} {record.exc_info}")
-
-
 def test_no_library_says_anything_whatever_it_meets(exchange: Exchange, tmp_path: Path) -> None:
     """exchangelib logs whole requests and answers where it meets what it did not expect: nobody hears it."""
     staged = scene(exchange, tmp_path, "listened", 6)
-    listener = _Listener()
-    names = ("", "exchangelib.util", "exchangelib.util.xml", "urllib3")
-    loggers = {logging.getLogger(name): logging.getLogger(name).level for name in names}
-    for logger in loggers:
-        logger.addHandler(listener)
-        logger.setLevel(logging.DEBUG)
-    try:
+    with listening("", "exchangelib.util", "exchangelib.util.xml", "urllib3") as heard:
         for way in range(len(WAYS)):
             exchange.faults.at(5, WAYS[way][1]())
             staged.office.run("--verbose", "audit")
             exchange.faults.clear()
         staged.office.run("--verbose", "sweep")
-    finally:
-        for logger, level in loggers.items():
-            logger.removeHandler(listener)
-            logger.setLevel(level)
-    assert listener.heard == []
+    assert heard == []
     staged.check()
 
 

@@ -27,6 +27,7 @@ _SPAWN.set_forkserver_preload(
         "retentiond.cli.sweep",
         "retentiond.mailbox.imap",
         "retentiond.mailbox.ews",
+        "retentiond.mailbox.graph",
         "retentiond.ledger.book",
         "retentiond.config.build",
     ]
