@@ -88,7 +88,10 @@ def _kill_often(directory: Path, times: int) -> tuple[int, int]:
         (directory / str(number)).mkdir()
         with world(directory / str(number)) as letters:
             kept = _scene(letters)
-            kills += _killed_after(letters.config, chance.uniform(whole / 4, whole * 3 / 4))
+            was_at_work = _killed_after(letters.config, chance.uniform(whole / 4, whole * 3 / 4))
+            kills += was_at_work
+            if not was_at_work:
+                whole *= 0.8  # it was measured on a busier machine
             left = letters.letters()
             assert kept.keys() <= left, "nothing is early"
             halves += _MANY + len(kept) > len(left) > len(kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -294,7 +294,7 @@ def test_a_clock_that_is_wrong_is_found_out_by_the_servers(
 ) -> None:
     ground.put("inbox", letter("c@post.example"), LATELY)
     with ground.open() as mailbox:
-        reading = mailbox.clock(NOW + timedelta(hours=hours))
+        reading = mailbox.clock(datetime.now(UTC) + timedelta(hours=hours))
     assert (reading.agrees, reading.newest) == (agrees, LATELY)
 
 

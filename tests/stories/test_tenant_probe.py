@@ -88,7 +88,7 @@ def test_a_tenant_as_the_documentation_has_it(graph: Graph, tmp_path: Path) -> N
 def test_each_answer_changes_with_the_tenant(
     graph: Graph, tmp_path: Path, switches: dict[str, Any], seen: dict[str, str]
 ) -> None:
-    cloud = filled(graph, tmp_path)
+    cloud = filled(graph, tmp_path, seconds=60)
     for name, value in switches.items():
         setattr(graph.switches, name, value)
     found = {code: " ".join(filter(None, told)) for code, told in answers(cloud).items()}
