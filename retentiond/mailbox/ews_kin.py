@@ -45,11 +45,7 @@ def younger(session: Session, question: Question) -> Iterator[Item]:
 
 def _items(session: Session, folder: Folder, rows: Sequence[Row]) -> Iterator[Item]:
     place = session.place(folder)
-    cut = [
-        row.key
-        for row in rows
-        if any(len(row.property(of) or "") >= _CUT_AT for of in (PARENT_ID, REFERENCES))
-    ]
+    cut = [row.key for row in rows if _is_cut(row)]
     whole = {key: row for key, row in session.items(cut, THREAD) if isinstance(row, Row)}
     for row in rows:
         marks = marks_of_row(session, whole.get(row.key, row))

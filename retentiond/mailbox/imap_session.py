@@ -100,9 +100,6 @@ class Session:
         answer = self.wire.expect(self.wire.ask(command)[0], folder.label)
         return Place(self.target, folder.label, folder.role, status_of(answer).get(b"UIDVALIDITY", 0))
 
-    def is_held_by_place(self, folder: Folder | Place) -> bool:
-        return folder.role is Role.HOLD
-
     # ── opening ──────────────────────────────────────────────────────────────────────────────────
 
     def look_at(self, folder: Folder) -> Opened:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from retentiond.core.model import Hindrance, Kind, Place, Role
 from retentiond.core.period import Period
@@ -172,8 +172,3 @@ def keeping(ends: Sequence[datetime], now: datetime) -> tuple[Hindrance | None, 
     if not any(end > now for end in ends):
         return None, None
     return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None
-
-
-def sortable(received: datetime | None) -> datetime:
-    """A date to sort by; what has none stands first."""
-    return received or datetime.min.replace(tzinfo=UTC)
