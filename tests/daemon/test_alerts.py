@@ -83,6 +83,7 @@ def test_every_kind_of_alert_is_its_code_and_its_alias(
     assert text_of(message) == alert.TEXT.format(codes=f"    {code}  line-1")
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["From"] == "it@charity.example"
+    del message["Message-ID"], message["Date"]  # whose digits come by chance
     assert "4711" not in message.as_string()
     assert "retention" not in message.as_string().lower(), "not even what program it is"
     assert told.concerns[0].told == NOW
