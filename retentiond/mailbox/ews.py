@@ -72,16 +72,18 @@ class EwsMailbox:
 
     def __enter__(self) -> Self:
         """Signs in, by asking for the folders: a wrong password or a closed door is found out here."""
-        if self._secret.is_refused:
-            raise Unreachable(self.target, Why.PASSWORD)
-        line = Line(self._account, self.target, self._mailbox, self._secret(), self._patience)
-        self._open = Session(line, self._scope, self._marker, self._mailbox)
-        try:
-            self._open.layout()
-        except BaseException as error:
-            self._secret.is_refused = isinstance(error, Unreachable) and error.why is Why.PASSWORD
-            self.__exit__(None, None, None)
-            raise
+        with self._secret.attempt():
+            if self._secret.is_refused:
+                raise Unreachable(self.target, Why.PASSWORD)
+            line = Line(self._account, self.target, self._mailbox, self._secret(), self._patience)
+            self._open = Session(line, self._scope, self._marker, self._mailbox)
+            try:
+                self._open.layout()
+            except BaseException as error:
+                self._secret.is_refused |= isinstance(error, Unreachable) and error.why is Why.PASSWORD
+                self.__exit__(None, None, None)
+                raise
+            self._secret.is_accepted = True
         return self
 
     def __exit__(

@@ -122,6 +122,8 @@ def copy(session: Session, place: Place, keys: Sequence[Key], home: Session, sen
     if session.line.account == home.line.account and not session.line.account.is_impersonating:
         left = _copied(session, left, folder)
     if left and not _uploaded(session, left, home, folder):
+        if len(left) < len(states):  # the rest stands there already: nothing may be carried once more
+            raise Refused(session.target, Why.NO_ACCESS)
         return False
     _verify(home, folder, states.values(), before)
     return True

@@ -175,6 +175,8 @@ def _upwards(folder: _Told, told: Mapping[str, _Told]) -> Iterator[_Told]:
 
 
 def _is_mail(folder: _Told, name: str) -> bool:
-    """Whether a folder holds mail, by its class; the bins have none."""
-    is_mail = folder.kind == "" or folder.kind == "IPF.Note" or folder.kind.startswith("IPF.Note.")
+    """Whether a folder holds mail, by its class; the bins have none. Outlook gives a folder that was dragged
+    from an IMAP account a class of its own."""
+    kind = folder.kind.casefold()
+    is_mail = kind in ("", "ipf.note", "ipf.imap") or kind.startswith("ipf.note.")
     return folder.is_plain and (is_mail or name in ROLES) and name not in _OTHER

@@ -1,0 +1,85 @@
+"""Only what a look of its own no longer finds is called destroyed on Exchange; nothing goes home twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from retentiond.core.model import Kind, Result, Role
+from retentiond.errors import Refused, Unreachable, Why
+from retentiond.mailbox.base import Secret
+from retentiond.mailbox.ews import EwsMailbox
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results
+from tests.mailbox.exchange_ground import ExchangeGround
+from tests.mailbox.grounds import MARKER
+from tests.servers.exchange import Exchange, faults
+from tests.servers.seed import letter
+
+
+@pytest.fixture
+def ground(exchange: Exchange) -> ExchangeGround:
+    return ExchangeGround(exchange)
+
+
+def keys_in(ground: ExchangeGround, count: int) -> list[Any]:
+    return [ground.put("inbox", letter(f"k{n}@post.example"), LONG_AGO) for n in range(count)]
+
+
+def test_many_mailboxes_with_one_wrong_password_are_one_attempt(exchange: Exchange) -> None:
+    """Side by side, too: else the account is locked, and nobody's mailbox is swept."""
+    ground = ExchangeGround(exchange)
+    reads: list[int] = []
+
+    def read() -> str:
+        reads.append(1)
+        return "not the password"
+
+    secret = Secret(read)
+    scope = ground.open()._scope  # type: ignore[attr-defined]
+
+    def open_it(_number: int) -> Why:
+        mailbox = EwsMailbox(ground.account, scope, MARKER, ground.address("here"), secret, ground.patience)
+        with pytest.raises(Unreachable) as caught, mailbox:
+            pass
+        return caught.value.why
+
+    with ThreadPoolExecutor(8) as crew:
+        assert set(crew.map(open_it, range(8))) == {Why.PASSWORD}
+    assert len(reads) == 1
+
+
+def test_a_password_that_was_refused_stays_refused_whatever_comes_after(exchange: Exchange) -> None:
+    ground = ExchangeGround(exchange)
+    secret = Secret(lambda: "not the password")
+    secret.is_refused = True
+    scope = ground.open()._scope  # type: ignore[attr-defined]
+    for _ in range(2):
+        with pytest.raises(Unreachable), EwsMailbox(ground.account, scope, MARKER, "x@y.example", secret):
+            pass
+    assert secret.is_refused
+
+
+def test_what_the_server_copied_in_part_is_not_carried_once_more(exchange: Exchange) -> None:
+    """It copies some and refuses the rest, and exports nothing: what stands at home stands there once."""
+    ground = ExchangeGround(exchange)
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(4)]
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place, sent = source.place(Role.SENT), home.place(Role.SENT)
+        exchange.faults.at("CopyItem", faults.one_item("ErrorMoveCopyFailed", 2))
+        exchange.faults.at("ExportItems", faults.every_item("ErrorAccessDenied"), times=None)
+        with pytest.raises(Refused):
+            source.copy(place, keys, home, sent)
+    assert len(ground.messages("sent", "there")) == 3
+
+
+@pytest.mark.parametrize("folder_class", ["IPF.Imap", "IPF.note"])
+def test_a_folder_that_a_program_brought_from_elsewhere_holds_mail(
+    ground: ExchangeGround, folder_class: str
+) -> None:
+    """Outlook gives folders that were dragged from an IMAP account a class of their own."""
+    brought = ground.server.mailbox(ground.address("here")).folder("Brought", folder_class=folder_class)
+    brought.add(letter("old@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
