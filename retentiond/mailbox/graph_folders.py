@@ -32,7 +32,7 @@ class _Told:
     parent: str
     name: str
     count: int
-    has_children: bool
+    children: int
     is_search: bool
 
 
@@ -116,7 +116,7 @@ def _all(line: Line, names: Mapping[str, str]) -> Iterator[tuple[str, _Told]]:
                 seen.add(each.id)
                 whole = f"{path}/{each.name}" if path else each.name
                 yield whole, each
-                if each.has_children:
+                if each.children:
                     where = f"{line.user}/mailFolders/{segment(each.id)}/childFolders?{options}"
                     below.append((whole, where))
         level = below
@@ -144,9 +144,17 @@ def _told(line: Line, told: object) -> _Told:
             told["id"],
             str(told.get("parentFolderId") or ""),
             str(told.get("displayName") or ""),
-            int(told.get("totalItemCount") or 0),
-            bool(told.get("childFolderCount")),
+            _count(told, "totalItemCount"),
+            _count(told, "childFolderCount"),
             "mailSearchFolder" in str(told.get("@odata.type", "")),
         )
-    except (NotUnderstood, TypeError, ValueError):
+    except NotUnderstood:
         raise Unreachable(line.target, Why.PROTOCOL) from None
+
+
+def _count(told: Mapping[str, Any], name: str) -> int:
+    """A number that was asked for: a folder of which it is not told is not an empty one."""
+    number = told.get(name)
+    if not isinstance(number, int):
+        raise NotUnderstood
+    return number

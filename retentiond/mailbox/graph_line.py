@@ -88,8 +88,11 @@ class Answer:
 
     @property
     def is_missing(self) -> bool:
-        """There is no such item (any more)."""
-        return self.status in (404, 410) or (self.status == 400 and self.code in _MISSING)
+        """There is no such item (any more). A mailbox that is away says 404 of everything in it, and a gateway
+        says so without a code: neither knows of the item."""
+        if self.status == 400:
+            return self.code in _MISSING
+        return self.status in (404, 410) and bool(self.code) and self.code not in _NO_MAILBOX
 
     @property
     def is_later(self) -> bool:
@@ -265,10 +268,7 @@ class Line:
 
     def send_parcel(self, url: str, body: Mapping[str, Any]) -> Answer:
         """Posts to an import URL, which is a secret itself: without a token, and never shown. An order."""
-        parts = urlsplit(url)
-        is_microsofts = f".{self.account.host}".endswith(_CLOUDS)
-        is_known = not is_microsofts or f".{parts.hostname}".endswith(_CLOUDS)
-        if parts.scheme != "https" or not is_known or "@" in parts.netloc:
+        if not self._may_take_parcels(url):
             raise Unreachable(self.target, Why.PROTOCOL)
         try:
             with self._gate.entered(self.mailbox):
@@ -280,6 +280,16 @@ class Line:
             return answer
         except _Trouble as trouble:
             raise self._not_done(trouble) from None
+
+    def _may_take_parcels(self, url: str) -> bool:
+        """Whether this is an address at which a parcel may be left: HTTPS, in the same cloud."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        is_microsofts = f".{self.account.host}".endswith(_CLOUDS)
+        is_known = not is_microsofts or f".{parts.hostname}".endswith(_CLOUDS)
+        return parts.scheme == "https" and is_known and "@" not in parts.netloc
 
     def wait(self, attempt: int, named: float | None, why: Why = Why.BUSY) -> None:
         """Waits before an order that was turned away is given again. Raises Unreachable."""

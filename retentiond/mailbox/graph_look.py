@@ -124,7 +124,7 @@ def _view(
             near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
     items: Sequence[Item] = tuple(near)
     if question.wants_threads:
-        sure, items = {}, tuple(_with_marks(session, folder, conversations, listed))
+        sure, items = {}, tuple(_with_marks(session, folder, conversations, listed, question.now))
     elif question.wants_marks:
         rows = [row for rows in sure.values() for row in rows] + single
         sure, items = {}, Roll.of(place, _marked(session, folder, question, conversations, rows))
@@ -242,15 +242,17 @@ def end_of_keeping(session: Session, row: Row) -> datetime | None:
 
 
 def _with_marks(
-    session: Session, folder: Folder, conversations: frozenset[str], listed: _Listed
+    session: Session, folder: Folder, conversations: frozenset[str], listed: _Listed, now: datetime
 ) -> Iterator[Item]:
     """Every item of a folder with its marks; a stated exception to the law of scale."""
     place = session.place(folder)
+    now = session.now() or now
     seen = set()
-    for page in session.pages(folder, THREAD, expand=THREAD_PROPERTIES):
+    for page in session.pages(folder, THREAD, expand=(*THREAD_PROPERTIES, DEFERRED)):
         for row in page.rows:
             seen.add(row.id)
-            yield _judged(session, folder, place, row, conversations)
+            if not _is_deferred(row, now):
+                yield _judged(session, folder, place, row, conversations)
     for row in listed.rows:
         if row.id not in seen:  # no message, and so of no thread
             yield _judged(session, folder, place, row, conversations)

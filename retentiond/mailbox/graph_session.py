@@ -170,18 +170,26 @@ class Session(Folders):
         self, folder: Folder, fields: Sequence[str], expand: Sequence[str], many: int
     ) -> tuple[Row, ...]:
         """The oldest messages of a folder, about so many: one page."""
-        walk = self._walk(folder, fields, "", expand, min(max(many, LEAST), PAGE))
-        return next(walk).rows
+        return self._first(folder, fields, expand, many).rows
 
     def head_and_reach(
         self, folder: Folder, fields: Sequence[str], many: int
     ) -> tuple[tuple[Row, ...], datetime]:
         """The same, and before which instant no other message of the folder was received."""
-        page = next(self._walk(folder, fields, "", (), min(max(many, LEAST), PAGE)))
+        page = self._first(folder, fields, (), many)
         if page.is_last and len(page.rows) >= page.total:
             return page.rows, datetime.max.replace(tzinfo=UTC)
         dates = [row.received for row in page.rows if row.received is not None]
         return page.rows, max(dates, default=datetime.min.replace(tzinfo=UTC))
+
+    def _first(self, folder: Folder, fields: Sequence[str], expand: Sequence[str], many: int) -> Page:
+        """The first page; a smaller one where that took too long."""
+        size = min(max(many, LEAST), PAGE)
+        while True:
+            try:
+                return next(self._walk(folder, fields, "", expand, size))
+            except _TooBig:
+                size = max(size // 4, LEAST)
 
     def found(
         self, folders: Sequence[Folder], fields: Sequence[str], where: str, expand: Sequence[str] = ()

@@ -1,0 +1,110 @@
+"""Only what a look of its own no longer finds is called destroyed in Microsoft 365, whatever was answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from retentiond.core.model import Kind, Result, Role
+from retentiond.errors import MailboxError, Refused, Unreachable, Why
+from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
+from tests.mailbox.graph_ground import GraphGround
+from tests.servers.graph import Graph, faults
+from tests.servers.seed import letter
+
+
+@pytest.fixture
+def ground(graph: Graph) -> GraphGround:
+    return GraphGround(graph)
+
+
+def keys_in(ground: GraphGround, count: int, folder: str = "inbox") -> list[Any]:
+    return [
+        ground.put(folder, letter(f"k{n}@post.example"), LONG_AGO + timedelta(seconds=n))
+        for n in range(count)
+    ]
+
+
+def once(ground: GraphGround, operation: str, deed: Any) -> None:
+    """Another client does something at the first such request, before it is answered."""
+    done: list[bool] = []
+
+    def at(request: faults.Request) -> None:
+        if request.operation == operation and not done:
+            done.append(True)
+            deed()
+
+    ground.server.hooks.append(at)
+
+
+def test_a_mailbox_that_went_away_is_not_an_empty_one(ground: GraphGround) -> None:
+    """404 of everything, in the middle: its licence was taken away. Nothing of it is called gone."""
+    keys = keys_in(ground, 3)
+    with ground.open() as mailbox:
+        place = mailbox.place(Role.INBOX)
+        for code in ("MailboxNotEnabledForRESTAPI", "ErrorInvalidUser"):
+            ground.server.faults.at(
+                lambda request: request.operation in ("getMessage", "getItem"),
+                faults.error(404, code),
+                times=None,
+            )
+            with pytest.raises(MailboxError) as caught:
+                mailbox.destroy(place, keys)
+            assert caught.value.why is Why.NO_MAILBOX
+            with pytest.raises(Refused):
+                mailbox.stand(place, keys)
+            ground.server.faults.clear()
+    assert len(ground.messages("inbox")) == 3
+
+
+def test_a_page_that_takes_too_long_in_the_middle_of_a_deed_is_asked_for_in_smaller_ones(
+    ground: GraphGround,
+) -> None:
+    keys = keys_in(ground, 130)
+    with ground.open() as mailbox:
+        place = mailbox.place(Role.INBOX)
+        ground.server.switches.page_limit = 70
+        told = results(mailbox.destroy(place, keys))
+    assert told == {Result.DONE: tuple(keys)}
+
+
+def test_scheduled_mail_is_not_touched_where_threads_are_read_either(ground: GraphGround) -> None:
+    drafts = ground.folder("drafts")
+    later = f"{question().now + timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}"
+    drafts.add(letter("waits@post.example"), LONG_AGO, is_draft=True, extended={("tag", 0x3FEF): later})
+    with ground.open() as mailbox:
+        assert view_of(mailbox, "drafts", wants_threads=True).items == ()
+        assert due_in(view_of(mailbox, "drafts", wants_marks=True)) == set()
+
+
+def test_a_count_that_is_not_told_is_none(ground: GraphGround) -> None:
+    """A folder whose number of items is unknown is not an empty one."""
+    ground.put("Cases", letter("old@post.example"), LONG_AGO)
+
+    def without_counts(page: dict[str, Any], _url: str) -> None:
+        for each in page["value"]:
+            each.pop("totalItemCount", None)
+
+    ground.server.faults.at(
+        "listMailFolders", faults.Action("page", is_committed=True, spoil=without_counts), times=None
+    )
+    with pytest.raises(Unreachable) as caught, ground.open() as mailbox:
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("host", ["https://[", "https://graph@attacker.example", "http://localhost"])
+def test_an_import_address_that_is_none_is_no_answer(ground: GraphGround, host: str) -> None:
+    key = ground.put("sent", reply(1), LONG_AGO)
+    ground.server.leads_imports_to(host)
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place = source.place(Role.SENT)
+        [message] = source.fetch(place, [key])
+        message = replace(message, parcel=source.pack(place, [key])[key])
+        with pytest.raises(Unreachable) as caught:
+            home.add(home.place(Role.SENT), [message])
+    assert caught.value.why is Why.PROTOCOL
+    assert ground.messages("sent", "there") == []
