@@ -35,7 +35,7 @@ class Bench:
     def __init__(self, session: Session, number: str) -> None:
         self.session = session
         self.number = number
-        self.received = (session.now() or datetime.now(UTC)).replace(microsecond=0) - timedelta(hours=30)
+        self.received = (session.clock or datetime.now(UTC)).replace(microsecond=0) - timedelta(hours=30)
         self.sent = self.received - timedelta(minutes=2)
         self._made = 0
         self._names: set[str] = set()

@@ -88,8 +88,8 @@ class Answer:
 
     @property
     def is_missing(self) -> bool:
-        """There is no such item (any more). A mailbox that is away says 404 of everything in it, and a gateway
-        says so without a code: neither knows of the item."""
+        """There is no such item (any more). A mailbox that is away says 404 of everything in it, a gateway
+        without a code: neither knows of the item."""
         if self.status == 400:
             return self.code in _MISSING
         return self.status in (404, 410) and bool(self.code) and self.code not in _NO_MAILBOX
@@ -258,11 +258,10 @@ class Line:
             raise self._not_done(trouble) from None
 
     def order_all(self, asks: Sequence[Ask]) -> list[Answer]:
-        """The same for at most BATCH orders in one request; each has an answer of its own."""
-        if len(asks) == 1:
-            return [self.order(asks[0])]
+        """The same for at most BATCH orders in one request; each has an answer of its own, whatever its
+        status: one at which the server fails is nothing against the others."""
         try:
-            return self._batched(asks)
+            return self._batched(asks) if len(asks) > 1 else [self._sent(ask) for ask in asks]
         except _Trouble as trouble:
             raise self._not_done(trouble) from None
 

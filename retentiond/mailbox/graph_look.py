@@ -152,7 +152,7 @@ def _listed(session: Session, folder: Folder, question: Question, counts: _Count
     if folder.count > listed.total:
         _add_others(session, folder, listed)
     listed.total = max(listed.total, folder.count)
-    now = session.now() or question.now
+    now = session.clock or question.now
     listed.rows = [row for row in listed.rows if not _is_deferred(row, now)]
     return listed
 
@@ -235,7 +235,7 @@ def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
     """Until when single item recovery keeps one item of Recoverable Items, by what was declared."""
     period = session.line.account.single_item_recovery
-    return end_of_period(period, moment_of(row.property(DELETED_ON)), session.now())
+    return end_of_period(period, moment_of(row.property(DELETED_ON)), session.clock)
 
 
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────
@@ -246,7 +246,7 @@ def _with_marks(
 ) -> Iterator[Item]:
     """Every item of a folder with its marks; a stated exception to the law of scale."""
     place = session.place(folder)
-    now = session.now() or now
+    now = session.clock or now
     seen = set()
     for page in session.pages(folder, THREAD, expand=(*THREAD_PROPERTIES, DEFERRED)):
         for row in page.rows:
@@ -332,7 +332,7 @@ def _view_of_correspondents(
     message of the folder is asked for its addresses, a stated exception to the law of scale. What is no
     message has none to ask for, and is counted as not seen."""
     wanted = {session.marker.address(each) for each in question.correspondents}
-    now = session.now() or question.now
+    now = session.clock or question.now
     expand = (*THREAD_PROPERTIES, DELETED_ON, DEFERRED)
     rows: list[Row] = []
     total = 0

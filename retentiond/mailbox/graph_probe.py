@@ -55,7 +55,7 @@ def abilities(session: Session) -> Abilities:
 def clock(session: Session, now: datetime) -> ClockReading:
     """The verb of the port: the Date header of an answer (RFC 9110, 6.6.1) within five minutes."""
     session.layout()
-    server = session.now()
+    server = session.clock
     return ClockReading(None if server is None else abs(server - now) <= CLOCK)
 
 

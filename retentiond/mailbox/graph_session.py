@@ -16,6 +16,7 @@ from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.graph_folders import layout_of
 from retentiond.mailbox.graph_line import Answer, Ask, Line
 from retentiond.mailbox.graph_words import (
+    DELETED_ON,
     MESSAGE_FLAGS,
     RECEIPT,
     RECEIVED,
@@ -263,6 +264,18 @@ class Session(Folders):
         for key, answer in zip(keys, answers, strict=True):
             yield key, self._item(answer, folder)
 
+    def items_in(self, folders: Sequence[Folder], keys: Sequence[Key]) -> Iterator[tuple[Folder, Key, Row]]:
+        """Which of these items, messages or not, lie in which of these folders now, and since when in a bin.
+        Nothing where this cloud has no such thing."""
+        if not self.items_path:
+            return
+        options = query(select=_OTHER, expand=expanded((*_OF_OTHERS, DELETED_ON)))
+        where = [(folder, key) for folder in folders for key in keys]
+        asks = [Ask(f"{self.item_path(folder, _id(key))}?{options}") for folder, key in where]
+        for (folder, key), answer in zip(where, self.line.ask_all(asks), strict=True):
+            if (row := self._item(answer, folder)) is not None:
+                yield folder, key, row
+
     def _item(self, answer: Answer, folder: Folder) -> Row | None:
         if answer.is_missing:
             return None
@@ -282,20 +295,8 @@ class Session(Folders):
         found = self.found(self.looked_into(), fields, where)
         return ((folder, row) for folder, row in found if self.bears_sign(row))
 
-    def held_conversations(self) -> frozenset[str]:
-        """The conversations of which an item bears the category of a hold (P6)."""
-        return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
-
-    def bears_sign(self, row: Row) -> bool:
-        sign = self.scope.hold_keyword.casefold()
-        return any(each.casefold() == sign for each in row.categories)
-
-    def is_held(self, folder: Folder, row: Row, conversations: frozenset[str]) -> bool:
-        """By its folder, by its own category, or by that of its conversation."""
-        return folder.role is Role.HOLD or self.bears_sign(row) or row.conversation in conversations
-
-    def now(self) -> datetime | None:
-        """The server's own clock."""
+    @property
+    def clock(self) -> datetime | None:
         return self.line.clock
 
 

@@ -6,9 +6,10 @@ A folder's role comes from its distinguished name, never from the name that its 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
 from retentiond.core.model import Hindrance, Kind, Place, Role
 from retentiond.core.period import Period
@@ -47,8 +48,18 @@ class Layout:
     sees_bins: bool
 
 
+class Signed(Protocol):
+    """An item, as far as a hold goes."""
+
+    @property
+    def categories(self) -> frozenset[str]: ...
+
+    @property
+    def conversation(self) -> str: ...
+
+
 class Folders(ABC):
-    """A mailbox that knows its folders."""
+    """A mailbox that knows its folders, and what in them is held."""
 
     def __init__(self, scope: Scope, marker: Marker) -> None:
         self.scope = scope
@@ -58,6 +69,16 @@ class Folders(ABC):
     @abstractmethod
     def _asked_layout(self) -> Layout:
         """The folders as the server tells of them now."""
+
+    @abstractmethod
+    def bearing_the_sign(self) -> Iterator[tuple[Folder, Signed]]:
+        """What bears the category of a hold, in whatever folder of a helpline, or in those of an advisor's
+        that are looked into (P3)."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> datetime | None:
+        """What time it is by the server's own clock."""
 
     @property
     def target(self) -> str:
@@ -113,6 +134,20 @@ class Folders(ABC):
         return tuple(
             each for each in self.layout().folders if each.is_bin and each.is_archive == of.is_archive
         )
+
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    def held_conversations(self) -> frozenset[str]:
+        """The conversations of which an item bears the category of a hold (P6)."""
+        return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
+
+    def bears_sign(self, row: Signed) -> bool:
+        sign = self.scope.hold_keyword.casefold()
+        return any(each.casefold() == sign for each in row.categories)
+
+    def is_held(self, folder: Folder, row: Signed, conversations: frozenset[str]) -> bool:
+        """By its folder, by its own category, or by that of its conversation."""
+        return folder.role is Role.HOLD or self.bears_sign(row) or row.conversation in conversations
 
 
 def role_of(name: str, path: str, scope: Scope) -> Role:

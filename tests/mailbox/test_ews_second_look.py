@@ -83,3 +83,30 @@ def test_a_folder_that_a_program_brought_from_elsewhere_holds_mail(
     brought.add(letter("old@post.example"), LONG_AGO)
     with ground.open() as mailbox:
         assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+
+
+def test_a_held_copy_in_an_advisors_bins_stays(ground: ExchangeGround) -> None:
+    """It is like a stray that was destroyed, and is another item: somebody holds it."""
+    key = ground.put("sent", reply(1), LONG_AGO)
+    bins = ground.folder("recoverableitemsdeletions")
+    [stray] = ground.folder("sent").items()
+    bins.add(reply(1), LONG_AGO, categories=["$RetentionHold"], extended=stray.extended)
+    with ground.open(Kind.ADVISOR) as mailbox:
+        mailbox.destroy(mailbox.place(Role.SENT), [key])
+    assert len(bins) == 1
+
+
+def test_what_somebody_moved_at_the_last_moment_is_not_called_destroyed(ground: ExchangeGround) -> None:
+    keys = keys_in(ground, 3)
+    inbox, kept = ground.folder("inbox"), ground.folder("Kept")
+    victim = inbox.items()[1].id
+
+    def move(request: faults.Request) -> bool:
+        if request.operation == "DeleteItem" and len(kept) == 0:
+            inbox.move(victim, kept)
+        return False
+
+    ground.server.faults.at(move, faults.html())
+    with ground.open() as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
+    assert told == {Result.DONE: (keys[0], keys[2]), Result.GONE_ALREADY: (keys[1],)}

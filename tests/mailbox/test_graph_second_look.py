@@ -108,3 +108,90 @@ def test_an_import_address_that_is_none_is_no_answer(ground: GraphGround, host: 
             home.add(home.place(Role.SENT), [message])
     assert caught.value.why is Why.PROTOCOL
     assert ground.messages("sent", "there") == []
+
+
+def test_what_is_no_message_is_looked_for_by_its_id(ground: GraphGround) -> None:
+    """A list of messages does not show it, there or not: that it is missing there proves nothing."""
+    contact = ground.folder("inbox").add(letter("c@post.example"), LONG_AGO, item_class="IPM.Contact")
+    keys_in(ground, 30)
+    there = next(item for item in ground.folder("inbox").items() if item.id == contact)
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "inbox")
+        keys = sorted(map(str, due_in(view)))
+        [stays] = [key for key in keys if key.endswith(there.change_key)]
+        name = stays.partition(" ")[0]
+        ground.server.faults.at(
+            lambda request: request.operation == "deleteItem" and request.path.endswith(name),
+            faults.forbidden(),
+            times=None,
+        )
+        told = results(mailbox.destroy(view.place, keys))
+    assert told[Result.FAILED] == (stays,)
+    assert len(told[Result.DONE]) == 30
+    assert [item.id for item in ground.folder("inbox").items()] == [contact]
+
+
+def test_what_is_no_message_is_looked_for_in_the_bins_too(graph: Graph) -> None:
+    graph.switches.hard_delete = "keeps"
+    ground = GraphGround(graph, recovers=True)
+    ground.folder("inbox").add(letter("c@post.example"), LONG_AGO, item_class="IPM.Contact")
+    keys_in(ground, 2)
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "inbox")
+        told = results(mailbox.destroy(view.place, sorted(map(str, due_in(view)))))
+    assert {result: len(keys) for result, keys in told.items()} == {Result.RETAINED: 3}
+
+
+def test_one_that_is_gone_beside_one_that_is_held_is_no_missing_deed(graph: Graph) -> None:
+    """404 of what somebody else took says nothing of whether this cloud can destroy."""
+    graph.switches.gone_is_forbidden = False
+    ground = GraphGround(graph)
+    keys = keys_in(ground, 3)
+    inbox = ground.folder("inbox")
+    first, second, _ = inbox.items()
+    kept = keys[1].partition(" ")[0]
+    once(ground, "deleteItem", lambda: inbox.remove(first.id))
+    graph.faults.at(
+        lambda request: request.operation == "deleteItem" and request.path.endswith(kept), faults.forbidden()
+    )
+    with ground.open() as mailbox:
+        mailbox.destroy(mailbox.place(Role.INBOX), keys)
+    assert "permanentDelete" not in graph.counts()
+    assert [item.id for item in inbox.items()] == [second.id]
+
+
+def test_one_item_at_which_the_server_fails_stops_nothing_else(ground: GraphGround) -> None:
+    """Also where it stands alone in its request."""
+    keys = keys_in(ground, 21)
+    bad = keys[20].partition(" ")[0]
+    ground.server.faults.at(
+        lambda request: request.operation == "deleteItem" and request.path.endswith(bad),
+        faults.error(500, "ErrorInternalServerError"),
+        times=None,
+    )
+    with ground.open() as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
+    assert told == {Result.DONE: tuple(keys[:20]), Result.FAILED: (keys[20],)}
+
+
+def test_what_somebody_moved_at_the_last_moment_is_not_called_destroyed(ground: GraphGround) -> None:
+    keys = keys_in(ground, 30)
+    inbox, kept = ground.folder("inbox"), ground.folder("Kept")
+    victim = inbox.items()[3].id
+    once(ground, "deleteItem", lambda: inbox.move(victim, kept))
+    with ground.open() as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
+    assert told[Result.CHANGED] == (keys[3],)
+    assert (len(inbox), len(kept)) == (0, 1)
+
+
+def test_a_held_copy_in_an_advisors_bins_stays(graph: Graph) -> None:
+    """It is like a stray that was destroyed, and is another item: somebody holds it."""
+    ground = GraphGround(graph)
+    key = ground.put("sent", reply(1), LONG_AGO)
+    bins = ground.folder("recoverableitemsdeletions")
+    bins.add(reply(1), LONG_AGO, categories=["$RetentionHold"])
+    with ground.open(Kind.ADVISOR) as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.SENT), [key]))
+    assert told == {Result.DONE: (key,)}
+    assert len(bins) == 1
