@@ -87,6 +87,8 @@ class _Deed(Deed[Row]):
         [(why, _), *_] = whys.most_common(1) or [("", 0)]
         if why == Why.SERVER_HOLD and not self.session.may_delete(self.folder):
             why = Why.NO_RIGHT
+        if why == Why.PROTOCOL and not self.session.can_destroy():
+            why = Why.NO_HARD_DELETE
         taken = frozenset(key for key, answer in answers.items() if answer.is_good)
         return Heard(why, is_worth_another=why == Why.UNAVAILABLE, taken=taken)
 

@@ -41,7 +41,7 @@ def abilities(session: Session) -> Abilities:
             notes.append("recovery-assumed")
     return Abilities(
         server="Microsoft 365",
-        destroys_exactly=True,
+        destroys_exactly=session.can_destroy(),
         carries_in_batches=has_items,
         searches_by_age=False,
         is_conditional=False,
@@ -49,6 +49,7 @@ def abilities(session: Session) -> Abilities:
         tells_rights=False,
         notes=tuple(notes),
         grants=tuple(graph_grants.grants(session)),
+        missing=Why.NO_HARD_DELETE,
     )
 
 
@@ -63,7 +64,7 @@ def keeps_copies(session: Session) -> bool | None:
     """The verb of the port: one message of our own, in a folder of our own, is destroyed as mail is, and
     looked for in Recoverable Items. None where that cannot be tried, or cannot be seen."""
     layout = session.layout()
-    if not layout.sees_bins:
+    if not layout.sees_bins or not session.can_destroy():
         return None
     try:
         folder = make_folder(session, TEST_NAME + secrets.token_hex(8))

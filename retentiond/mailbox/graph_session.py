@@ -38,6 +38,8 @@ PAGE, LEAST = 1000, 50
 #: What a mailbox item must be asked for beside its own properties, to be judged like a message.
 #: No item's id, whatever the server.
 NOTHING = "retentiond-asks"
+#: What a server says that looked for it.
+NO_ITEM = ("erroritemnotfound", "errorinvalididmalformed")
 _OTHER = "id,changeKey,categories,type,size"
 _OF_OTHERS = (RECEIVED, MESSAGE_FLAGS, RECEIPT)
 
@@ -101,6 +103,16 @@ class Session(Folders):
         else:
             ask = Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
         return self.line.ask(ask).status != 403
+
+    def can_destroy(self) -> bool:
+        """Whether this cloud knows an order that destroys: tried on what cannot be. A server that looked for
+        the item, or says that one may not, knows the order."""
+        asks = [Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")]
+        if self.items_path:
+            path = f"{self.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
+            asks.append(Ask(path, "DELETE"))
+        answers = (self.line.ask(ask) for ask in asks)
+        return any(answer.status == 403 or answer.code in NO_ITEM for answer in answers)
 
     def others(self, folder: Folder) -> Iterator[Row] | None:
         """Every item of a folder, messages or not; None where they cannot be listed."""
