@@ -17,7 +17,7 @@ from retentiond.mailbox.base import Standing
 from retentiond.mailbox.deed import BUSY, CHANGED, DONE, GONE_ALREADY, Deed, Heard, Told, standing
 from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
 from retentiond.mailbox.graph_look import end_of_keeping
-from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.graph_session import NO_ITEM, Session
 from retentiond.mailbox.graph_words import (
     DELETED_ON,
     ROW,
@@ -83,8 +83,9 @@ class _Deed(Deed[Row]):
             if any(now is None for _, now in self._after(unknown, Heard())):
                 self.session.lacks_hard_delete = True
                 return Heard(Why.NO_RIGHT, is_worth_another=True)
-        whys = Counter(_why(answer) for answer in told if not answer.is_good)
-        [(why, _), *_] = whys.most_common(1) or [("", 0)]
+        refused = [answer for answer in told if not answer.is_good]
+        there = [answer for answer in refused if answer.code not in NO_ITEM]  # what is gone gives no reason
+        [(why, _), *_] = Counter(map(_why, there or refused)).most_common(1) or [("", 0)]
         if why == Why.SERVER_HOLD and not self.session.may_delete(self.folder):
             why = Why.NO_RIGHT
         if why == Why.PROTOCOL and not self.session.can_destroy():

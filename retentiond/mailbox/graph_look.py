@@ -213,8 +213,14 @@ def _census(
         hindrance,
         looks_imported,
         until,
-        ((Notice.ITEMS_UNSEEN, listed.unseen),) if listed.unseen else (),
+        _notices(folder, listed.unseen),
     )
+
+
+def _notices(folder: Folder, unseen: int) -> tuple[tuple[Notice, int], ...]:
+    """What is there and cannot be looked at: items that are no messages, folders below it."""
+    told = ((Notice.ITEMS_UNSEEN, unseen), (Notice.FOLDERS_UNSEEN, folder.unseen))
+    return tuple((notice, count) for notice, count in told if count > 0)
 
 
 def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
@@ -348,8 +354,7 @@ def _view_of_correspondents(
     hindrance, until = (
         keeping(ends_of_keeping(session, rows), question.now) if folder.is_bin else (None, None)
     )
-    unseen = folder.count - total
-    notices = ((Notice.ITEMS_UNSEEN, unseen),) if unseen > 0 else ()
+    notices = _notices(folder, folder.count - total)
     return FolderView(Census(place, None, None, hindrance, kept_until=until, notices=notices), (), items)
 
 

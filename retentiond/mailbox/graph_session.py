@@ -110,7 +110,7 @@ class Session(Folders):
         asks = [Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")]
         if self.items_path:
             path = f"{self.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
-            asks.append(Ask(path, "DELETE"))
+            asks.insert(0, Ask(path, "DELETE"))
         answers = (self.line.ask(ask) for ask in asks)
         return any(answer.status == 403 or answer.code in NO_ITEM for answer in answers)
 

@@ -27,7 +27,8 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may."""
+    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may. `unseen` is how
+    many folders below it the server counts and does not show."""
 
     id: str
     path: str
@@ -36,6 +37,7 @@ class Folder:
     count: int
     is_bin: bool = False
     is_archive: bool = False
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,10 @@ def test_one_that_is_gone_beside_one_that_is_held_is_no_missing_deed(graph: Grap
         lambda request: request.operation == "deleteItem" and request.path.endswith(kept), faults.forbidden()
     )
     with ground.open() as mailbox:
-        mailbox.destroy(mailbox.place(Role.INBOX), keys)
+        outcomes = mailbox.destroy(mailbox.place(Role.INBOX), keys)
+    assert [(each.keys, each.why) for each in outcomes if each.result is Result.FAILED] == [
+        ((keys[1],), Why.SERVER_HOLD)
+    ]
     assert "permanentDelete" not in graph.counts()
     assert [item.id for item in inbox.items()] == [second.id]
 
