@@ -15,9 +15,10 @@ from datetime import date, datetime
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
-from retentiond.mailbox.layout import Folder, Folders, Signed
+from retentiond.mailbox.layout import Folder, Folders, Signed, end_of_period
 
 #: For how many seconds a look at the holds of all conversations stays fresh enough.
 _FRESH = 10.0
@@ -131,9 +132,14 @@ class Deed(ABC, Generic[SomeSeen]):
     def _order_in(self, folder: Folder, rows: Sequence[SomeSeen], attempt: int) -> Heard:
         """Gives the order once for these in one bin; waits where the server had no time."""
 
+    @property
     @abstractmethod
-    def _end_of_keeping(self, row: SomeSeen) -> datetime | None:
-        """Until when single item recovery keeps an item of a bin, by what was declared."""
+    def _declared(self) -> Period | None:
+        """For how long single item recovery keeps what is removed, by what the operator declared."""
+
+    @abstractmethod
+    def _deleted(self, row: SomeSeen) -> datetime | None:
+        """When an item came into its bin, where the server tells."""
 
     @abstractmethod
     def _kept(self, row: SomeSeen) -> Told:
@@ -231,8 +237,14 @@ class Deed(ABC, Generic[SomeSeen]):
 
     def _is_kept_yet(self, row: SomeSeen) -> date | None:
         """Until when single item recovery keeps an item of Recoverable Items, where that was declared."""
-        until, now = self._end_of_keeping(row), self.session.clock
-        return until.date() if until is not None and now is not None and until > now else None
+        return self._kept_until(row, self._declared)
+
+    def _kept_until(self, row: SomeSeen, period: Period | None) -> date | None:
+        """The end of a period of keeping, where that is still to come. What was removed just now came into
+        the bin today, whether the server tells or not; what lay there before has no day then."""
+        now = self.session.clock
+        end = end_of_period(period, self._deleted(row) or (None if self.folder.is_bin else now))
+        return end.date() if end is not None and now is not None and end > now else None
 
 
 def standing(

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.deed import BUSY, DONE, GONE_ALREADY, Deed, Heard, Told, standing
 from retentiond.mailbox.ews_line import TurnedAway
-from retentiond.mailbox.ews_look import end_of_keeping
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     DELETED_ON,
@@ -27,6 +27,7 @@ from retentiond.mailbox.ews_words import (
     either,
     instant,
     item_ids,
+    moment_of,
     tag,
 )
 from retentiond.mailbox.layout import Folder
@@ -130,13 +131,18 @@ class _Deed(Deed[Row]):
         last = compared("t:IsLessThan", "item:DateTimeReceived", instant(end))
         yield tag("t:And", first, last)
 
-    def _end_of_keeping(self, row: Row) -> datetime | None:
-        return end_of_keeping(self.session, row)
+    @property
+    def _declared(self) -> Period | None:
+        return self.session.line.account.single_item_recovery
+
+    def _deleted(self, row: Row) -> datetime | None:
+        return moment_of(row.property(DELETED_ON))
 
     def _kept(self, row: Row) -> Told:
+        """Until the declared day; past that, by a hold of the server's."""
         until = self._is_kept_yet(row)
-        is_declared = self.session.line.account.single_item_recovery is not None
-        return (Result.RETAINED, until, Why.SERVER_HOLD if is_declared and not until else Why.SERVER_KEEPS)
+        is_past = self._declared is not None and not until and self._deleted(row) is not None
+        return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 
 def _hard_deleted(session: Session, keys: Sequence[Key]) -> dict[Key, str]:

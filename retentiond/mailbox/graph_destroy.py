@@ -16,7 +16,6 @@ from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.deed import BUSY, CHANGED, DONE, GONE_ALREADY, Deed, Heard, Told, standing
 from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
-from retentiond.mailbox.graph_look import end_of_keeping
 from retentiond.mailbox.graph_session import NO_ITEM, Session
 from retentiond.mailbox.graph_words import (
     DELETED_ON,
@@ -29,7 +28,7 @@ from retentiond.mailbox.graph_words import (
     segment,
     text,
 )
-from retentiond.mailbox.layout import Folder, end_of_period
+from retentiond.mailbox.layout import Folder
 
 #: How many Message-IDs one search names.
 _TERMS = 15
@@ -179,16 +178,18 @@ class _Deed(Deed[Row]):
         first, last = instant(min(dates)), instant(max(dates) + timedelta(seconds=1))
         yield f"receivedDateTime ge {first} and receivedDateTime lt {last}"
 
-    def _end_of_keeping(self, row: Row) -> datetime | None:
-        return end_of_keeping(self.session, row)
+    @property
+    def _declared(self) -> Period | None:
+        return self.session.line.account.single_item_recovery
+
+    def _deleted(self, row: Row) -> datetime | None:
+        return moment_of(row.property(DELETED_ON))
 
     def _kept(self, row: Row) -> Told:
-        """By what was declared, else by Exchange Online's default."""
-        period = self.session.line.account.single_item_recovery or _DEFAULT_KEEPING
-        now = self.session.clock
-        end = end_of_period(period, moment_of(row.property(DELETED_ON)), now)
-        until = end.date() if end is not None and now is not None and end > now else None
-        return (Result.RETAINED, until, Why.SERVER_KEEPS if until else Why.SERVER_HOLD)
+        """Until the day by what was declared, else by Exchange Online's default; past that, by a hold."""
+        until = self._kept_until(row, self._declared or _DEFAULT_KEEPING)
+        is_past = not until and self._deleted(row) is not None
+        return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 
 def hard_delete(session: Session, folder_id: str, rows: Sequence[Row]) -> list[Answer]:

@@ -241,7 +241,7 @@ def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
 def end_of_keeping(session: Session, row: Row) -> datetime | None:
     """Until when single item recovery keeps one item of Recoverable Items, by what was declared."""
     period = session.line.account.single_item_recovery
-    return end_of_period(period, moment_of(row.property(DELETED_ON)), session.clock)
+    return end_of_period(period, moment_of(row.property(DELETED_ON)))
 
 
 # ── threads ──────────────────────────────────────────────────────────────────────────────────────

@@ -193,10 +193,10 @@ def check_configured(target: str, scope: Scope, folders: Iterable[Folder]) -> No
             raise Refused(target, Why.NO_FOLDER, name)
 
 
-def end_of_period(period: Period | None, deleted: datetime | None, clock: datetime | None) -> datetime | None:
+def end_of_period(period: Period | None, deleted: datetime | None) -> datetime | None:
     """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
-    day of its deletion. Where the server does not tell that day, from now on (`clock`)."""
-    deleted = deleted or clock
+    day of its deletion. Where the server does not tell that day there is no end: one that is counted from
+    today would move on every night."""
     if period is None or deleted is None:
         return None
     end = period.after(deleted.date())

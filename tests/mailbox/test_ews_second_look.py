@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from retentiond.core.model import Kind, Result, Role
+from retentiond.core.period import Period
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
-from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
 from tests.servers.exchange import Exchange, faults
@@ -110,3 +111,16 @@ def test_what_somebody_moved_at_the_last_moment_is_not_called_destroyed(ground: 
     with ground.open() as mailbox:
         told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
     assert told == {Result.DONE: (keys[0], keys[2]), Result.GONE_ALREADY: (keys[1],)}
+
+
+def test_what_came_into_a_bin_on_an_unknown_day_is_tried(exchange: Exchange) -> None:
+    """Else it would be called kept until a day that moves on every night."""
+    ground = ExchangeGround(exchange, single_item_recovery=Period.parse("14 days"))
+    purges = ground.folder("recoverableitemspurges")
+    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "recoverable-purges")
+        assert view.census.hindrance is None
+        [key] = due_in(view)
+        assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
+    assert len(purges) == 0

@@ -72,3 +72,31 @@ def test_a_list_of_folders_that_is_cut_short_is_no_list(ground: GraphGround, ope
     with pytest.raises(Unreachable) as caught:
         due(ground)
     assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("operation", ["listMailFolders", "listMessages"])
+@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "again"])
+def test_a_list_without_an_end_is_no_list(ground: GraphGround, operation: str, is_empty: bool) -> None:
+    """Each page names another as the next one, and none of them holds anything new."""
+    ground.folder("inbox").fill((letter(f"k{n}@post.example"), LONG_AGO) for n in range(3))
+    pages: list[str] = []
+
+    def lead_on(page: dict[str, Any], url: str) -> None:
+        pages.append(url)
+        if is_empty and len(pages) > 1:
+            page["value"] = []
+        if "@odata.count" in page:
+            page["@odata.count"] = 1000
+        if len(pages) < 500:
+            page["@odata.nextLink"] = f"{url.partition('&$skip')[0]}&$skip={0 if not is_empty else len(pages)}"
+            page["@odata.nextLink"] += f"&$skiptoken={len(pages)}"
+
+    with pytest.raises(Unreachable) as caught, ground.open() as mailbox:
+        ground.server.faults.at(
+            lambda request: request.operation == operation and request.batch is None,
+            faults.Action("page", is_committed=True, spoil=lead_on),
+            times=None,
+        )
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+    assert len(pages) < 100

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from retentiond.core.model import Kind, Result, Role
+from retentiond.core.period import Period
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
@@ -198,3 +199,26 @@ def test_a_held_copy_in_an_advisors_bins_stays(graph: Graph) -> None:
         told = results(mailbox.destroy(mailbox.place(Role.SENT), [key]))
     assert told == {Result.DONE: (key,)}
     assert len(bins) == 1
+
+
+def test_what_came_into_a_bin_on_an_unknown_day_is_tried(graph: Graph) -> None:
+    """Else it would be called kept until a day that moves on every night."""
+    ground = GraphGround(graph, single_item_recovery=Period.parse("14 days"))
+    purges = ground.folder("recoverableitemspurges")
+    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "recoverable-purges")
+        assert view.census.hindrance is None
+        [key] = due_in(view)
+        assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
+    assert len(purges) == 0
+
+
+def test_what_the_server_keeps_since_an_unknown_day_has_no_day(graph: Graph) -> None:
+    ground = GraphGround(graph, recovers=True)
+    purges = ground.folder("recoverableitemspurges")
+    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "recoverable-purges")
+        [outcome] = mailbox.destroy(view.place, [str(key) for key in due_in(view)])
+    assert (outcome.result, outcome.until, outcome.why) == (Result.RETAINED, None, Why.SERVER_KEEPS)
