@@ -85,7 +85,7 @@ class Session(Folders):
             yield Page(fresh, page.total, page.is_last)
             if page.is_last:
                 return
-            if not page.rows:
+            if not fresh:
                 raise Unreachable(self.target, Why.PROTOCOL, folder.label)
             offset += len(page.rows)
 

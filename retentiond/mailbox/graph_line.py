@@ -29,6 +29,8 @@ from retentiond.mailbox.tls import Verified, date_of, retry_after, why_broken
 
 #: How many requests one `$batch` may hold.
 BATCH = 20
+#: How many pages of a list that bring nothing new may follow each other: a filter may leave some empty.
+_IDLE = 20
 #: Ids stay the same when an item moves; asked for with every request.
 _PREFER = 'IdType="ImmutableId"'
 #: The hosts of Microsoft's clouds: where Graph is one of them, an import URL leads to another.
@@ -219,8 +221,11 @@ class Line:
         return self.further(self.ask(Ask(path)))
 
     def further(self, answer: Answer) -> Iterator[Mapping[str, Any]]:
-        """The same, where the first page was answered already."""
+        """The same, where the first page was answered already. Raises Unreachable(protocol) too where page
+        after page begins with nothing new: such a list has no end."""
         seen: set[str] = set()
+        heads: set[object] = set()
+        idle = 0
         while True:
             if not answer.is_good:
                 raise self.error(answer)
@@ -228,10 +233,12 @@ class Line:
             link = answer.body.get("@odata.nextLink")
             if link is None:
                 return
-            path = self._next(link)
-            if path in seen:
+            path, head = self._next(link), _head(answer.body)
+            idle = idle + 1 if head is None or head in heads else 0
+            if path in seen or idle > _IDLE:
                 raise Unreachable(self.target, Why.PROTOCOL)
             seen.add(path)
+            heads.add(head)
             answer = self.ask(Ask(path))
 
     def _next(self, link: object) -> str:
@@ -440,6 +447,13 @@ def _sub_answer(told: object) -> tuple[int, Answer]:
         if number.isdigit():
             return int(number), answer
     raise _Trouble(Why.PROTOCOL, may_ask_again=False)
+
+
+def _head(body: Mapping[str, Any]) -> object:
+    """The id of the first item of a page; None where there is none."""
+    value = body.get("value")
+    first = value[0] if isinstance(value, list) and value else None
+    return first.get("id") if isinstance(first, Mapping) else None
 
 
 def _graver(first: _Trouble | None, second: _Trouble) -> _Trouble:

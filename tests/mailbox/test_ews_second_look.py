@@ -124,3 +124,18 @@ def test_what_came_into_a_bin_on_an_unknown_day_is_tried(exchange: Exchange) -> 
         [key] = due_in(view)
         assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
     assert len(purges) == 0
+
+
+def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
+    """A server that gives the same page again and again is not asked for ever."""
+    keys_in(ground, 3)
+    with ground.open() as mailbox:
+        ground.server.faults.at(
+            lambda request: request.operation == "FindItem" and request.items == 1,
+            faults.endless(),
+            times=100,
+        )
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+        assert caught.value.why is Why.PROTOCOL
+    assert len(ground.server.faults.struck) < 20
