@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Message
+from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
 from retentiond.mailbox.graph_destroy import hard_delete
-from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
+from retentiond.mailbox.graph_line import TurnedAway
 from retentiond.mailbox.graph_probe import TEST_NAME, make_folder, unmake_folder
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, NotUnderstood, Row, row_of, segment, text

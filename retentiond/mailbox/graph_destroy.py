@@ -15,7 +15,8 @@ from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.deed import BUSY, CHANGED, DONE, GONE_ALREADY, Deed, Heard, Told, standing
-from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
+from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
+from retentiond.mailbox.graph_line import TurnedAway
 from retentiond.mailbox.graph_session import NO_ITEM, Session
 from retentiond.mailbox.graph_words import (
     DELETED_ON,

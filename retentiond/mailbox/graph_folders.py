@@ -12,7 +12,8 @@ from typing import Any
 
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
-from retentiond.mailbox.graph_line import Answer, Ask, Line
+from retentiond.mailbox.graph_answers import Answer, Ask
+from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_words import NotUnderstood, query, segment
 from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
 

@@ -9,7 +9,7 @@ from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox import graph_destroy, graph_grants
 from retentiond.mailbox.base import Abilities, ClockReading
-from retentiond.mailbox.graph_line import Ask
+from retentiond.mailbox.graph_answers import Ask
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import Row, segment
 from retentiond.mailbox.layout import Folder

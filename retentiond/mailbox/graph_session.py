@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from retentiond.core.model import Census, FolderView, Key, Notice, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_folders import layout_of
-from retentiond.mailbox.graph_line import Answer, Ask, Line
+from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_words import (
     DELETED_ON,
     MESSAGE_FLAGS,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from retentiond.errors import Unreachable
+from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_bench import Bench
-from retentiond.mailbox.graph_line import Answer, Ask
 from retentiond.mailbox.graph_session import NO_ITEM, NOTHING, Session
 from retentiond.mailbox.graph_words import (
     RECEIVED,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from retentiond.core.model import Hindrance, Kind, Place, Role
+from retentiond.core.model import Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
 from retentiond.mailbox.base import Marker, Scope
@@ -142,6 +142,12 @@ class Folders(ABC):
     def held_conversations(self) -> frozenset[str]:
         """The conversations of which an item bears the category of a hold (P6)."""
         return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
+
+    def conversation_mark(self, row: Signed) -> Mark | None:
+        """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+        if not row.conversation:
+            return None
+        return self.marker.mark("conversation", f"{self.target}\0{row.conversation}")
 
     def bears_sign(self, row: Signed) -> bool:
         sign = self.scope.hold_keyword.casefold()
