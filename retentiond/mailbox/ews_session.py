@@ -64,6 +64,9 @@ class Session(Folders):
     def clock(self) -> datetime | None:
         return self.line.clock
 
+    def close(self) -> None:
+        self.line.close()
+
     # ── pages ────────────────────────────────────────────────────────────────────────────────────
 
     def pages(

@@ -16,11 +16,12 @@ from retentiond.mailbox.base import Message
 from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
 from retentiond.mailbox.graph_destroy import hard_delete
 from retentiond.mailbox.graph_line import TurnedAway
-from retentiond.mailbox.graph_probe import TEST_NAME, make_folder, unmake_folder
+from retentiond.mailbox.graph_probe import make_folder, unmake_folder
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, NotUnderstood, Row, row_of, segment, text
 from retentiond.mailbox.graph_write import written
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.trial import TEST_NAME
 
 _TEXT = "This is a test message of the mail retention program. It was sent to nobody and may be deleted."
 _FLAGS = frozenset(("\\Flagged", "retentiond"))

@@ -312,6 +312,9 @@ class Session(Folders):
     def clock(self) -> datetime | None:
         return self.line.clock
 
+    def close(self) -> None:
+        self.line.close()
+
 
 class _TooBig(Exception):
     """A page that the server could not make in time."""

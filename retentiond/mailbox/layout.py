@@ -14,7 +14,10 @@ from typing import Protocol
 from retentiond.core.model import Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
-from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.base import ClockReading, Marker, Scope
+
+#: By how much this machine's clock and the server's may differ.
+CLOCK = timedelta(minutes=5)
 
 ROLES = {
     "inbox": Role.INBOX,
@@ -77,6 +80,10 @@ class Folders(ABC):
         """What bears the category of a hold, in whatever folder of a helpline, or in those of an advisor's
         that are looked into (P3)."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Gives up the connection."""
+
     @property
     @abstractmethod
     def clock(self) -> datetime | None:
@@ -91,6 +98,11 @@ class Folders(ABC):
         if self._layout is None or afresh:
             self._layout = self._asked_layout()
         return self._layout
+
+    def reading(self, now: datetime) -> ClockReading:
+        """This machine's clock beside the server's: the Date header of an answer (RFC 9110, 6.6.1)."""
+        self.layout()
+        return ClockReading(None if self.clock is None else abs(self.clock - now) <= CLOCK)
 
     def know(self, folder: Folder) -> None:
         """A folder that was made since the layout was asked for."""

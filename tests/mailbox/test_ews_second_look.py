@@ -9,7 +9,7 @@ import pytest
 
 from retentiond.core.model import Kind, Result, Role
 from retentiond.core.period import Period
-from retentiond.errors import Refused, Unreachable, Why
+from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
@@ -139,3 +139,17 @@ def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
             list(mailbox.look(question()))
         assert caught.value.why is Why.PROTOCOL
     assert len(ground.server.faults.struck) < 20
+
+
+@pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
+def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
+    ground: ExchangeGround, code: str
+) -> None:
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(3)]
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        messages = list(source.fetch(source.place(Role.SENT), keys))
+        ground.server.faults.at("CreateItem", faults.every_item(code))
+        with pytest.raises(Unsupported) as caught:
+            home.add(home.place(Role.SENT), messages)
+    assert caught.value.why is Why.NO_PARCEL
+    assert len(ground.messages("sent", "there")) == 2
