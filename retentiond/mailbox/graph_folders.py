@@ -1,7 +1,7 @@
 """Which folders of a mailbox in Microsoft 365 hold mail, what they are for, and what they may be called.
 
-Graph tells folders of mail from others itself; of those the Outbox, what is scheduled, searches and the logs
-of synchronising are no business of ours. Recoverable Items, the bin behind the bins, is (P2).
+Graph tells folders of mail from others itself; of those the Outbox, what is scheduled and searches are no
+business of ours. Recoverable Items, the bin behind the bins, is (P2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retentiond.mailbox.graph_words import NotUnderstood, query, segment
 from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
 
 #: Not the promise's business, with all that lies below them.
-_OTHER = ("outbox", "scheduled", "searchfolders", "syncissues")
+_OTHER = ("outbox", "scheduled", "searchfolders")
 _TOP = "msgfolderroot"
 _BINS = tuple(f"recoverableitems{name}" for name in ("deletions", "versions", "purges"))
 _FIELDS = "id,displayName,parentFolderId,childFolderCount,totalItemCount"

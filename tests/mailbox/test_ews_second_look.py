@@ -16,6 +16,7 @@ from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, re
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
 from tests.servers.exchange import Exchange, faults
+from tests.servers.mailstore.names import Known
 from tests.servers.seed import letter
 
 
@@ -153,3 +154,14 @@ def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
             home.add(home.place(Role.SENT), messages)
     assert caught.value.why is Why.NO_PARCEL
     assert len(ground.messages("sent", "there")) == 2
+
+
+def test_copies_of_mail_in_the_folders_of_synchronising_are_mail(ground: ExchangeGround) -> None:
+    """Outlook keeps there the other version of a message, and what it could not bring to the server (P2)."""
+    mailbox_there = ground.server.mailbox(ground.address("here"))._mailbox
+    top = mailbox_there.known("msgfolderroot")
+    issues = mailbox_there.make(Known("syncissues", "Sync Issues", "msgfolderroot"), top)
+    mailbox_there.make(Known("conflicts", "Conflicts", "syncissues"), issues)
+    ground.folder("conflicts").add(letter("old@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1

@@ -11,6 +11,7 @@ import pytest
 from retentiond.core.model import Kind, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
+from retentiond.mailbox.tls import retry_after
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph, faults
@@ -222,3 +223,9 @@ def test_what_the_server_keeps_since_an_unknown_day_has_no_day(graph: Graph) -> 
         view = view_of(mailbox, "recoverable-purges")
         [outcome] = mailbox.destroy(view.place, [str(key) for key in due_in(view)])
     assert (outcome.result, outcome.until, outcome.why) == (Result.RETAINED, None, Why.SERVER_KEEPS)
+
+
+@pytest.mark.parametrize("told", ["²", "soon", "-3", ""])
+def test_a_wait_that_is_no_number_is_none(told: str) -> None:
+    """RFC 9110, 10.2.3: digits, or a date."""
+    assert retry_after(told) is None
