@@ -1,8 +1,8 @@
 """Which folders of an Exchange mailbox hold mail, what they are for, and what they may be called.
 
 A folder's role comes from its distinguished id, never from its name, which is in the user's language. What
-is not mail (calendars, contacts, tasks, notes, searches, the Outbox) is no business of ours; Recoverable Items,
-the bin behind the bins, is (P2).
+is not mail (calendars, contacts, tasks, notes, searches, the Outbox) is no business of ours; Recoverable
+Items, the bin behind the bins, is (P2).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from retentiond.mailbox.ews_marks import ROW, THREAD, parties_of_row, rows_of_co
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
 from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import marks_of
+from retentiond.mailbox.looks import follow, marks_of
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.
@@ -73,21 +73,15 @@ def _add_answers(
     replying_to: Sequence[str],
 ) -> None:
     """Adds what answers a helpline's mail, and what answers that in turn."""
-    asked: set[str] = set()
-    left = list(dict.fromkeys(replying_to))
-    while left:
-        fresh: list[str] = []
-        for start in range(0, len(left), _TERMS):
-            terms = left[start : start + _TERMS]
-            where = either(
-                *(contains(of, each, "Substring") for each in terms for of in (PARENT_ID, REFERENCES))
-            )
-            for folder, row in session.found(wanted, STRAY, where):
-                if row.key not in found[folder]:
-                    found[folder][row.key] = row
-                    fresh.append(row.message_id)
-        asked.update(left)
-        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+    def answers(ids: Sequence[str]) -> Iterator[str]:
+        terms = (contains(of, each, "Substring") for each in ids for of in (PARENT_ID, REFERENCES))
+        for folder, row in session.found(wanted, STRAY, either(*terms)):
+            if row.key not in found[folder]:
+                found[folder][row.key] = row
+                yield row.message_id
+
+    follow(replying_to, _TERMS, answers)
 
 
 def _read_threads(session: Session, found: dict[Folder, dict[str, Row]]) -> None:

@@ -25,7 +25,7 @@ from retentiond.mailbox.graph_words import (
     text,
 )
 from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import marks_of
+from retentiond.mailbox.looks import follow, marks_of
 
 STRAY = (*ROW, *WHO)
 #: How many identities, or Message-IDs, one search names.
@@ -103,21 +103,15 @@ def _add_answers(
     replying_to: Sequence[str],
 ) -> None:
     """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
-    asked: set[str] = set()
-    left = list(dict.fromkeys(replying_to))
-    while left:
-        fresh: list[str] = []
-        for start in range(0, len(left), _TERMS):
-            part = left[start : start + _TERMS]
-            where = either(
-                holding(of, each, within=of == REFERENCES) for each in part for of in (PARENT_ID, REFERENCES)
-            )
-            for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
-                if row.id not in found[folder]:
-                    found[folder][row.id] = row
-                    fresh.append(row.message_id)
-        asked.update(left)
-        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+    def answers(ids: Sequence[str]) -> Iterator[str]:
+        terms = (holding(of, each, within=of == REFERENCES) for each in ids for of in (PARENT_ID, REFERENCES))
+        for folder, row in session.found(wanted, STRAY, either(terms), (SIZE,)):
+            if row.id not in found[folder]:
+                found[folder][row.id] = row
+                yield row.message_id
+
+    follow(replying_to, _TERMS, answers)
     for folder, rows in found.items():
         keys = [row.key for row in rows.values()]
         for key, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -80,3 +80,18 @@ def parties_of(
         recipients=marks_in(row.recipients, marker),
         reply_to=marks_in(reply_to, marker),
     )
+
+
+def follow(
+    replying_to: Iterable[str], at_once: int, answers: Callable[[Sequence[str]], Iterable[str]]
+) -> None:
+    """Asks for what answers these Message-IDs, so many in one search, and for what answers that in turn;
+    `answers` gives the Message-IDs of what had not been found before."""
+    asked: set[str] = set()
+    left = list(dict.fromkeys(replying_to))
+    while left:
+        fresh = [
+            each for start in range(0, len(left), at_once) for each in answers(left[start : start + at_once])
+        ]
+        asked.update(left)
+        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
