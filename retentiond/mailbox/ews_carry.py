@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from retentiond.core.model import Key, Place
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
+from retentiond.mailbox.ews_destroy import destroy
 from retentiond.mailbox.ews_session import GONE, SIGN, Session, only
 from retentiond.mailbox.ews_words import (
     FLAG_STATUS,
@@ -135,17 +136,21 @@ def add(session: Session, place: Place, messages: Sequence[Message]) -> None:
     refused: MailboxError | None = None
     for message in messages:
         try:
-            _stored(session, folder, message)
+            _stored(session, folder, place, message)
         except (Refused, Unsupported) as error:
             refused = error
     if refused is not None:
         raise refused
 
 
-def _stored(session: Session, folder: Folder, message: Message) -> None:
+def _stored(session: Session, folder: Folder, place: Place, message: Message) -> None:
+    """Stores one, and looks at it. A copy that is not the same is destroyed again: else it would be a twin
+    the next time. Raises Refused(not-kept)."""
     key = _unpacked(session, folder, message) or _created(session, folder, message)
     for _, row in session.items([key], STATE):
         if not isinstance(row, Row) or not is_kept(row, message):
+            if isinstance(row, Row):
+                destroy(session, place, [row.key], holds_win=False)
             raise Refused(session.target, Why.NOT_KEPT, folder.label)
 
 

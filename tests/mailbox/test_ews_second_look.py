@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,3 +166,26 @@ def test_copies_of_mail_in_the_folders_of_synchronising_are_mail(ground: Exchang
     ground.folder("conflicts").add(letter("old@post.example"), LONG_AGO)
     with ground.open() as mailbox:
         assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+
+
+@pytest.mark.parametrize("is_packed", [True, False], ids=["parcel", "MIME"])
+def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGround, is_packed: bool) -> None:
+    """Else it would be found as a twin the next time: the reply would be gone, and its copy another."""
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(3)]
+    home_sent = ground.folder("sent", "there")
+
+    def spoil(request: faults.Request) -> bool:
+        copies = home_sent.items()
+        if request.operation == "GetItem" and copies and not copies[0].categories:
+            home_sent.mark(copies[0].id, categories=["Blue"])
+        return False
+
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place = source.place(Role.SENT)
+        packed = source.pack(place, keys) if is_packed else {}
+        messages = [replace(each, parcel=packed.get(each.key, "")) for each in source.fetch(place, keys)]
+        ground.server.faults.at(spoil, faults.html())
+        with pytest.raises(Refused) as caught:
+            home.add(home.place(Role.SENT), messages[:1])
+    assert caught.value.why is Why.NOT_KEPT
+    assert len(home_sent) == 0

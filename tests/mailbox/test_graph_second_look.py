@@ -229,3 +229,24 @@ def test_what_the_server_keeps_since_an_unknown_day_has_no_day(graph: Graph) -> 
 def test_a_wait_that_is_no_number_is_none(told: str) -> None:
     """RFC 9110, 10.2.3: digits, or a date."""
     assert retry_after(told) is None
+
+
+def test_a_parcel_that_was_not_kept_whole_is_taken_out_again(ground: GraphGround) -> None:
+    """Else it would be found as a twin the next time: the reply would be gone, and its copy another."""
+    keys = [ground.put("sent", reply(n), LONG_AGO) for n in range(3)]
+    home_sent = ground.folder("sent", "there")
+
+    def spoil(request: faults.Request) -> None:
+        copies = home_sent.items()
+        if request.operation == "getMessage" and copies and not any(each.categories for each in copies):
+            home_sent.mark(copies[0].id, categories=["Blue"])
+
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place = source.place(Role.SENT)
+        packed = source.pack(place, keys)
+        messages = [replace(each, parcel=packed[each.key]) for each in source.fetch(place, keys)]
+        ground.server.hooks.append(spoil)
+        with pytest.raises(Refused) as caught:
+            home.add(home.place(Role.SENT), messages)
+    assert caught.value.why is Why.NOT_KEPT
+    assert len(home_sent) == 2
