@@ -251,8 +251,8 @@ def standing(
     session: Folders, folder: Folder, found: Collection[tuple[Key, Seen]], conversations: frozenset[str]
 ) -> Standing:
     """What of an open intent is there: nothing is ever half deleted; but what is gone may lie in Recoverable
-    Items, where the next look finds it."""
+    Items, where the next look finds it, if they can be looked into at all."""
     here = [(key, row) for key, row in found if row.parent in ("", folder.id)]
     held = tuple(key for key, row in here if session.is_held(folder, row, conversations))
-    is_final = folder.is_bin or not any(each.count for each in session.bins(folder))
-    return Standing(tuple(key for key, _ in here), held, (), is_final=is_final)
+    are_empty = session.layout().sees_bins and not any(each.count for each in session.bins(folder))
+    return Standing(tuple(key for key, _ in here), held, (), is_final=folder.is_bin or are_empty)

@@ -189,3 +189,13 @@ def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGroun
             home.add(home.place(Role.SENT), messages[:1])
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 0
+
+
+def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen(exchange: Exchange) -> None:
+    """It is not after a deed that went well either."""
+    ground = ExchangeGround(exchange, has_recoverable_items=False)
+    keys = keys_in(ground, 2)
+    with ground.open() as mailbox:
+        place = mailbox.place(Role.INBOX)
+        mailbox.destroy(place, keys)
+        assert not mailbox.stand(place, keys).is_final

@@ -250,3 +250,13 @@ def test_a_parcel_that_was_not_kept_whole_is_taken_out_again(ground: GraphGround
             home.add(home.place(Role.SENT), messages)
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 2
+
+
+def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen(graph: Graph) -> None:
+    """It is not after a deed that went well either."""
+    ground = GraphGround(graph, has_recoverable_items=False)
+    keys = keys_in(ground, 2)
+    with ground.open() as mailbox:
+        place = mailbox.place(Role.INBOX)
+        mailbox.destroy(place, keys)
+        assert not mailbox.stand(place, keys).is_final
