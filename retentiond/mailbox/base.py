@@ -408,7 +408,7 @@ class Mailbox(Protocol):
 
         Looks for holds immediately before (a hold set since the plan wins: HELD), and looks again
         after: DONE is said of what a fresh search no longer finds. Every key is answered for once:
-        DONE, GONE_ALREADY, HELD, CHANGED or FAILED. Raises Unsupported(no-uidplus) or
+        DONE, REMOVED, RETAINED, GONE_ALREADY, HELD, CHANGED or FAILED. Raises Unsupported(no-uidplus) or
         Refused(no-right, read-only) before anything is done, Changed where the Place has another
         version, Unreachable where the connection broke (what was done is then unknown: look).
         """

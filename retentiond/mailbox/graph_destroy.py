@@ -7,7 +7,7 @@ what is gone, and of what is forbidden.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from retentiond.core.model import Key, Kind, Outcome, Place, Result
@@ -36,7 +36,7 @@ _TERMS = 15
 #: What Exchange Online keeps by default, where the operator declared nothing (14 days, 30 at most).
 _DEFAULT_KEEPING = Period(days=14)
 _LAST = (*ROW, *WHO, "parentFolderId")
-#: What may be said of an order that this cloud does not know; and of an item that is not there.
+#: What may be said of an order that this cloud does not know, and of one that is wrong.
 _UNKNOWN = (400, 404, 405, 501)
 
 
@@ -55,6 +55,8 @@ class _Deed(Deed[Row]):
         super().__init__(session, place, holds_win)
         #: The ids of what was seen in a list of messages: what is no message stands in none.
         self._listed: set[str] = set()
+        #: The ids of what hardDelete does not take: once more by permanentDelete.
+        self._by_message: set[str] = set()
 
     def _now(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Row | Told]]:
         """What is due in a helpline's folder stands at its head, so one page shows most of it; of an
@@ -74,15 +76,14 @@ class _Deed(Deed[Row]):
 
     def _order(self, doomed: dict[Key, Row], attempt: int) -> Heard:
         """Why some were refused is told apart: by a hold, for want of a right, or of the deed itself."""
-        told = self._given(self.folder, list(doomed.values()), attempt)
+        told = self._given(self.folder, list(doomed.values()), attempt, self._by_message)
         if isinstance(told, Heard):
             return told
-        answers = dict(zip(doomed, told, strict=True))
-        if not self.session.lacks_hard_delete:
-            unknown = {key: doomed[key] for key, each in answers.items() if each.status in _UNKNOWN}
-            if any(now is None for _, now in self._after(unknown, Heard())):
-                self.session.lacks_hard_delete = True
-                return Heard(Why.NO_RIGHT, is_worth_another=True)
+        odd = {row.id for row, answer in zip(doomed.values(), told, strict=True) if _is_odd(answer)}
+        if not self.session.lacks_hard_delete and not odd <= self._by_message:
+            self.session.lacks_hard_delete = not self.session.knows_hard_delete()
+            self._by_message |= odd
+            return Heard(Why.PROTOCOL, is_worth_another=True)
         refused = [answer for answer in told if not answer.is_good]
         there = [answer for answer in refused if answer.code not in NO_ITEM]  # what is gone gives no reason
         [(why, _), *_] = Counter(map(_why, there or refused)).most_common(1) or [("", 0)]
@@ -90,7 +91,7 @@ class _Deed(Deed[Row]):
             why = Why.NO_RIGHT
         if why == Why.PROTOCOL and not self.session.can_destroy():
             why = Why.NO_HARD_DELETE
-        taken = frozenset(key for key, answer in answers.items() if answer.is_good)
+        taken = frozenset(key for key, answer in zip(doomed, told, strict=True) if answer.is_good)
         return Heard(why, is_worth_another=why == Why.UNAVAILABLE, taken=taken)
 
     def _order_in(self, folder: Folder, rows: Sequence[Row], attempt: int) -> Heard:
@@ -102,12 +103,15 @@ class _Deed(Deed[Row]):
             self.session.line.wait(attempt, None, Why.UNAVAILABLE)
         return Heard(is_busy=is_away)
 
-    def _given(self, folder: Folder, rows: Sequence[Row], attempt: int) -> Heard | list[Answer]:
+    def _given(
+        self, folder: Folder, rows: Sequence[Row], attempt: int, by_message: Collection[str] = ()
+    ) -> Heard | list[Answer]:
         """Gives the orders once: an answer to each, or none where the server had no time for one."""
         found: list[Answer] = []
         for start in range(0, len(rows), BATCH):
             try:
-                answers = hard_delete(self.session, folder.id, rows[start : start + BATCH])
+                part = rows[start : start + BATCH]
+                answers = hard_delete(self.session, folder.id, part, by_message)
             except TurnedAway as turned:
                 self.session.line.wait(attempt, turned.wait, turned.why)
                 return BUSY
@@ -193,15 +197,27 @@ class _Deed(Deed[Row]):
         return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 
-def hard_delete(session: Session, folder_id: str, rows: Sequence[Row]) -> list[Answer]:
-    """Orders the destruction of at most BATCH items. Raises TurnedAway, Unreachable."""
-    if session.items_path and not session.lacks_hard_delete:
-        where = f"{session.items_path}/folders/{segment(folder_id)}/items"
-        asks = [Ask(f"{where}/{segment(row.id)}?disposalType=hardDelete", "DELETE") for row in rows]
-    else:
-        where = f"{session.line.user}/messages"
-        asks = [Ask(f"{where}/{segment(row.id)}/permanentDelete", "POST") for row in rows]
-    return session.line.order_all(asks)
+def hard_delete(
+    session: Session, folder_id: str, rows: Sequence[Row], by_message: Collection[str] = ()
+) -> list[Answer]:
+    """Orders the destruction of at most BATCH items, of those `by_message` as messages. Raises TurnedAway,
+    Unreachable."""
+    items = f"{session.items_path}/folders/{segment(folder_id)}/items"
+    messages = f"{session.line.user}/messages"
+    has_items = bool(session.items_path) and not session.lacks_hard_delete
+    return session.line.order_all(
+        [
+            Ask(f"{items}/{segment(row.id)}?disposalType=hardDelete", "DELETE")
+            if has_items and row.id not in by_message
+            else Ask(f"{messages}/{segment(row.id)}/permanentDelete", "POST")
+            for row in rows
+        ]
+    )
+
+
+def _is_odd(answer: Answer) -> bool:
+    """Whether it is the order that was not understood, and not that there is no such item."""
+    return answer.status in _UNKNOWN and answer.code not in NO_ITEM
 
 
 def _why(answer: Answer) -> str:

@@ -105,15 +105,21 @@ class Session(Folders):
             ask = Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
         return self.line.ask(ask).status != 403
 
+    def knows_hard_delete(self) -> bool:
+        """Whether this cloud knows the order that reaches the bins too."""
+        path = f"{self.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
+        return bool(self.items_path) and self._knows(Ask(path, "DELETE"))
+
     def can_destroy(self) -> bool:
-        """Whether this cloud knows an order that destroys: tried on what cannot be. A server that looked for
-        the item, or says that one may not, knows the order."""
-        asks = [Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")]
-        if self.items_path:
-            path = f"{self.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
-            asks.insert(0, Ask(path, "DELETE"))
-        answers = (self.line.ask(ask) for ask in asks)
-        return any(answer.status == 403 or answer.code in NO_ITEM for answer in answers)
+        """Whether this cloud knows any order that destroys."""
+        return self.knows_hard_delete() or self._knows(
+            Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
+        )
+
+    def _knows(self, order: Ask) -> bool:
+        """Tried on what cannot be: who looked for the item, or says that one may not, knows the order."""
+        answer = self.line.ask(order)
+        return answer.status == 403 or answer.code in NO_ITEM
 
     def others(self, folder: Folder) -> Iterator[Row] | None:
         """Every item of a folder, messages or not; None where they cannot be listed."""

@@ -260,3 +260,22 @@ def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen
         place = mailbox.place(Role.INBOX)
         mailbox.destroy(place, keys)
         assert not mailbox.stand(place, keys).is_final
+
+
+def test_one_item_that_is_refused_by_400_is_no_missing_deed(ground: GraphGround) -> None:
+    """That one goes by permanentDelete, and out of the bins like all others."""
+    keys = keys_in(ground, 3)
+    bad = keys[1].partition(" ")[0]
+    inbox = ground.folder("inbox")
+    ground.server.faults.at(
+        lambda request: (
+            request.operation == "deleteItem" and request.path.endswith(bad) and len(inbox) in (1, 3)
+        ),
+        faults.error(400, "ErrorInvalidRequest"),
+        times=None,
+    )
+    with ground.open() as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
+    assert told == {Result.DONE: tuple(keys)}
+    assert ground.server.counts()["permanentDelete"] == 1
+    assert len(list(ground.server.mailbox(ground.address("here")).items())) == 0
