@@ -105,6 +105,7 @@ class Why(StrEnum):
     NO_MAILBOX = "no-mailbox"
     NO_FOLDER = "no-folder"
     NO_UIDPLUS = "no-uidplus"
+    NO_HARD_DELETE = "no-hard-delete"
     NO_RIGHT = "no-right"
     READ_ONLY = "read-only"
     OVER_QUOTA = "over-quota"

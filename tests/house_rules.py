@@ -42,6 +42,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (3, ("mailbox.base",)),
     (3, ("mailbox.headers", "mailbox.layout", "mailbox.likeness", "mailbox.patience", "mailbox.tls")),
     (3, ("mailbox.letters mailbox.letters_*",)),
+    (3, ("mailbox.deed", "mailbox.looks", "mailbox.opened", "mailbox.trial")),
     (
         3,
         (

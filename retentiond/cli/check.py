@@ -126,7 +126,7 @@ def _looked_at(estate: Estate, target: Target) -> list[Line]:
         return [Line(target.name, *each) for each in answers(abilities, folders)]
     lines = [Line(target.name, "server", f"{abilities.server}, reached and logged in")]
     if not abilities.destroys_exactly:
-        lines.append(Line(target.name, "abilities", WHYS["no-uidplus"], Exit.FINDINGS))
+        lines.append(Line(target.name, "abilities", WHYS[abilities.missing], Exit.FINDINGS))
     for note in abilities.notes:
         code = Exit.FINDINGS if note == "too-many-rights" else Exit.DONE
         lines.append(Line(target.name, "exchange", WHYS[note], code))

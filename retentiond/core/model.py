@@ -148,6 +148,7 @@ class Notice(StrEnum):
     BIN_NOT_TOLD_APART = "bin-not-told-apart"
     ITEMS_UNSEEN = "items-unseen"
     ARCHIVE_UNSWEPT = "archive-unswept"
+    FOLDERS_UNSEEN = "folders-unseen"
 
     @property
     def is_harmless(self) -> bool:

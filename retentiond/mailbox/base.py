@@ -19,6 +19,7 @@ from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
 from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.errors import Why
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -204,6 +205,8 @@ class Abilities:
     notes: tuple[str, ...] = ()
     #: What an application may do in this mailbox, where the server lets that be asked.
     grants: tuple[Grant, ...] = ()
+    #: What is missing where nothing is destroyed exactly.
+    missing: Why = Why.NO_UIDPLUS
 
 
 class Sameness(StrEnum):
@@ -405,7 +408,7 @@ class Mailbox(Protocol):
 
         Looks for holds immediately before (a hold set since the plan wins: HELD), and looks again
         after: DONE is said of what a fresh search no longer finds. Every key is answered for once:
-        DONE, GONE_ALREADY, HELD, CHANGED or FAILED. Raises Unsupported(no-uidplus) or
+        DONE, REMOVED, RETAINED, GONE_ALREADY, HELD, CHANGED or FAILED. Raises Unsupported(no-uidplus) or
         Refused(no-right, read-only) before anything is done, Changed where the Place has another
         version, Unreachable where the connection broke (what was done is then unknown: look).
         """

@@ -1,21 +1,20 @@
-"""Exactly the versions that were seen are destroyed on Exchange, out of the bin behind the bins too.
+"""On Exchange a hard delete that nobody is told of; what lies in the bins then is known by MAPI's search key.
 
-A last look before each batch (is it unchanged, is it held?), the order, a look after it: only what a look no
-longer finds is called gone, and only what is not found in Recoverable Items either is called destroyed. The
-answer to the order itself proves nothing: parts of a batch fail and their answers come as they like.
+The order of looks, and what may be called destroyed, is `deed.py`'s. Parts of a batch fail, and their answers
+come as they like.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
+from retentiond.mailbox.deed import BUSY, DONE, GONE_ALREADY, Deed, Heard, Told, standing
 from retentiond.mailbox.ews_line import TurnedAway
-from retentiond.mailbox.ews_look import end_of_keeping
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     DELETED_ON,
@@ -28,14 +27,12 @@ from retentiond.mailbox.ews_words import (
     either,
     instant,
     item_ids,
+    moment_of,
     tag,
 )
+from retentiond.mailbox.layout import Folder
 from retentiond.mailbox.patience import OutOfPatience
 
-#: How often a batch is tried, with a look before each time.
-_ATTEMPTS = 4
-#: For how many seconds a look at the holds of all conversations stays fresh enough.
-_FRESH = 10.0
 #: How many Message-IDs one search names.
 _TERMS = 25
 
@@ -44,132 +41,77 @@ _LAST: tuple[Path, ...] = (
     *(SEARCH_KEY, DELETED_ON),
 )
 
-#: What is told of a key, and until when, and why.
-_Told = tuple[Result, date | None, str]
-_DONE: _Told = (Result.DONE, None, "")
-
 
 def destroy(session: Session, place: Place, keys: Sequence[Key], *, holds_win: bool) -> tuple[Outcome, ...]:
     """The verb of the port."""
     return _Deed(session, place, holds_win).carry_out(keys)
 
 
-class _Deed:
-    """One call of the verb: what became of each key, and by what the removed items are known again."""
+class _Deed(Deed[Row]):
+    CHUNK = CHUNK
+    ATTEMPTS = 3
 
-    def __init__(self, session: Session, place: Place, holds_win: bool) -> None:
-        self.session = session
-        self.place = place
-        self.folder = session.at(place)
-        self.holds_win = holds_win
-        self.told: dict[Key, _Told] = {}
-        self.removed: dict[Key, Row] = {}
-        self._conversations: frozenset[str] = frozenset()
-        self._looked = float("-inf")
+    session: Session
 
-    def carry_out(self, keys: Sequence[Key]) -> tuple[Outcome, ...]:
-        for start in range(0, len(keys), CHUNK):
-            self._remove(keys[start : start + CHUNK])
-        if self.removed and not self.folder.is_bin:
-            self._empty_the_bins()
-        return tuple(_outcomes(self.place, keys, self.told))
-
-    # ── one batch ────────────────────────────────────────────────────────────────────────────────
-
-    def _remove(self, keys: Sequence[Key]) -> None:
-        left = list(keys)
-        why = ""
-        for attempt in range(_ATTEMPTS):
-            doomed = self._last_look(left)
-            if not doomed:
-                return
-            why = self._order(list(doomed.values()), attempt)
-            left = self._still_there(list(doomed))
-            for key in doomed.keys() - set(left):
-                self.removed[key] = doomed[key]
-                self.told[key] = _DONE
-            if not left:
-                return
-            if self.folder.is_bin and not why:
-                break
-        for key in left:
-            self.told[key] = self._kept(doomed[key]) if self.folder.is_bin else (Result.FAILED, None, why)
-
-    def _last_look(self, keys: Sequence[Key]) -> dict[Key, Row]:
-        """What may be destroyed of these; of the rest it is told why not."""
-        doomed: dict[Key, Row] = {}
-        conversations = self._held_conversations() if self.holds_win else frozenset()
+    def _now(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Row | Told]]:
         for key, row in self.session.items(keys, _LAST):
-            if isinstance(row, str):
-                is_gone, refused = row in GONE, (Result.FAILED, None, Why.NO_ACCESS.value)
-                self.told[key] = (Result.GONE_ALREADY, None, "") if is_gone else refused
-            elif row.parent not in ("", self.folder.id):
-                self.told[key] = (Result.CHANGED, None, "")
-            elif self.holds_win and self.session.is_held(self.folder, row, conversations):
-                self.told[key] = (Result.HELD, None, "")
-            elif row.key != key:
-                self.told[key] = (Result.CHANGED, None, "")
-            elif self.folder.is_bin and (until := self._is_kept_yet(row)):
-                self.told[key] = (Result.RETAINED, until, Why.SERVER_KEEPS)
+            if isinstance(row, Row):
+                yield key, row
             else:
-                doomed[key] = row
-        return doomed
+                refused = (Result.FAILED, None, self.session.line.error(row).why.value)
+                yield key, GONE_ALREADY if row in GONE else refused
 
-    def _held_conversations(self) -> frozenset[str]:
-        if time.monotonic() - self._looked > _FRESH:
-            self._conversations = self.session.held_conversations()
-            self._looked = time.monotonic()
-        return self._conversations
+    def _is_another(self, row: Row, key: Key) -> bool:
+        return row.key != key
 
-    def _order(self, rows: Sequence[Row], attempt: int) -> str:
-        """Gives the order once; what the server refused unheard is waited for, and looked at first."""
+    def _order(self, doomed: dict[Key, Row], attempt: int) -> Heard:
+        return self._given(list(doomed), attempt)
+
+    def _order_in(self, folder: Folder, rows: Sequence[Row], attempt: int) -> Heard:
+        keys = [row.key for row in rows]
+        heard = [self._given(keys[at : at + CHUNK], attempt) for at in range(0, len(keys), CHUNK)]
+        return next((each for each in heard if each.is_busy), Heard())
+
+    def _given(self, keys: Sequence[Key], attempt: int) -> Heard:
+        """Gives the order once; what the server refused unheard is waited for."""
         try:
-            return hard_delete(self.session, rows)
-        except TurnedAway as refused:
+            codes = _hard_deleted(self.session, keys)
+        except TurnedAway as turned:
             try:
-                self.session.line.patience.wait(attempt, refused.wait)
+                self.session.line.patience.wait(attempt, turned.wait)
             except OutOfPatience:
-                raise Unreachable(refused.target, refused.why) from None
-            return refused.why
+                raise Unreachable(turned.target, turned.why) from None
+            return BUSY
+        whys = {key: self.session.line.error(code).why for key, code in codes.items()}
+        return Heard(
+            next(iter(whys.values()), ""),
+            is_worth_another=bool(codes) or not self.folder.is_bin,
+            is_busy=Why.BUSY in whys.values(),
+            absent=frozenset(key for key, code in codes.items() if code in GONE),
+        )
 
-    def _still_there(self, keys: Sequence[Key]) -> list[Key]:
-        looked = self.session.items(keys, ())
-        return [key for key, row in looked if not (isinstance(row, str) and row in GONE)]
+    def _after(self, doomed: dict[Key, Row], heard: Heard) -> Iterator[tuple[Key, Told | None]]:
+        """What the order did not find, and no look does, somebody else took or moved."""
+        for key, row in self.session.items(list(doomed), ()):
+            if isinstance(row, Row) or row not in GONE:
+                yield key, None
+            else:
+                yield key, GONE_ALREADY if key in heard.absent else DONE
 
     # ── the bin behind the bins ──────────────────────────────────────────────────────────────────
 
-    def _empty_the_bins(self) -> None:
-        """Destroys the same items out of Recoverable Items; what stays there is not destroyed."""
-        if not self.session.layout().sees_bins:
-            for key in self.removed:
-                self.told[key] = (Result.REMOVED, None, "")
-            return
-        found: list[tuple[Key, Row]] = []
-        for attempt in range(_ATTEMPTS):
-            found = self._in_the_bins()
-            doomed = [row for _, row in found if not self._is_kept_yet(row)]
-            parts = [doomed[start : start + CHUNK] for start in range(0, len(doomed), CHUNK)]
-            refused = {self._order(part, attempt) for part in parts}
-            if Why.BUSY not in refused:
-                found = self._in_the_bins() if parts else found
-                break
-        for key, row in found:
-            self.told[key] = self._kept(row)
-        if self.session.scope.kind is Kind.ADVISOR:  # what has no Message-ID was not looked for
-            nameless = (key for key, row in self.removed.items() if not row.message_id)
-            self.told.update(dict.fromkeys(nameless, (Result.REMOVED, None, "")))
-
-    def _in_the_bins(self) -> list[tuple[Key, Row]]:
-        """What was removed and lies in Recoverable Items now, each with the key that it had before.
-
-        Its id is another there; it is the same by MAPI's search key, which a move keeps, and by its date.
-        """
+    def _found_in_bins(self) -> list[tuple[Key, Folder, Row]]:
+        """Its id is another there; it is the same by MAPI's search key, which a move keeps, and its date."""
         known: dict[tuple[object, ...], list[Key]] = {}
         for key, row in self.removed.items():
             known.setdefault(_identity(row), []).append(key)
         bins = self.session.bins(self.folder)
-        found = [row for where in self._wheres() for _, row in self.session.found(bins, _LAST, where)]
-        return [(_next(known[of]), row) for row in found if (of := _identity(row)) in known]
+        found = [each for where in self._wheres() for each in self.session.found(bins, _LAST, where)]
+        return [
+            (_next(known[of]), folder, row)
+            for folder, row in found
+            if (of := _identity(row)) in known and self._is_ours(row)
+        ]
 
     def _wheres(self) -> Iterator[str]:
         """By what the bins are searched: a helpline's by the span of dates, an advisor's by the Message-IDs
@@ -185,37 +127,39 @@ class _Deed:
             yield ""
             return
         first = compared("t:IsGreaterThanOrEqualTo", "item:DateTimeReceived", instant(min(dates)))
-        last = compared("t:IsLessThan", "item:DateTimeReceived", instant(_later(max(dates))))
+        end = max(dates) + timedelta(seconds=1)
+        last = compared("t:IsLessThan", "item:DateTimeReceived", instant(end))
         yield tag("t:And", first, last)
 
-    def _is_kept_yet(self, row: Row) -> date | None:
-        """Until when single item recovery keeps an item of Recoverable Items, where that was declared."""
-        until, now = end_of_keeping(self.session, row), self.session.line.clock
-        return until.date() if until is not None and now is not None and until > now else None
+    @property
+    def _declared(self) -> Period | None:
+        return self.session.line.account.single_item_recovery
 
-    def _kept(self, row: Row) -> _Told:
-        """Why it is still there: for a declared time, or by a hold of the server."""
+    def _deleted(self, row: Row) -> datetime | None:
+        return moment_of(row.property(DELETED_ON))
+
+    def _kept(self, row: Row) -> Told:
+        """Until the declared day; past that, by a hold of the server's."""
         until = self._is_kept_yet(row)
-        is_declared = self.session.line.account.single_item_recovery is not None
-        return (Result.RETAINED, until, Why.SERVER_HOLD if is_declared and not until else Why.SERVER_KEEPS)
+        is_past = self._declared is not None and not until and self._deleted(row) is not None
+        return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 
-def hard_delete(session: Session, rows: Sequence[Row]) -> str:
-    """Orders the destruction of these versions, and that nobody is told; the reason of the first refusal.
+def _hard_deleted(session: Session, keys: Sequence[Key]) -> dict[Key, str]:
+    """Orders the destruction of these versions, and that nobody is told; the codes of what was refused.
 
     Nothing is sent for it: no read receipt, no cancellation, no word on a task (P7).
     """
     body = tag(
         "m:DeleteItem",
-        item_ids(row.key for row in rows),
+        item_ids(str(key) for key in keys),
         DeleteType="HardDelete",
         SendMeetingCancellations="SendToNone",
         AffectedTaskOccurrences="AllOccurrences",
         SuppressReadReceipts="true",
     )
-    replies = session.line.ask("DeleteItem", body, len(rows), orders=True)
-    refused = next((reply.code for reply in replies if not reply.is_good), None)
-    return session.line.error(refused).why.value if refused is not None else ""
+    replies = session.line.ask("DeleteItem", body, len(keys), orders=True)
+    return {key: reply.code for key, reply in zip(keys, replies, strict=True) if not reply.is_good}
 
 
 def _identity(row: Row) -> tuple[object, ...]:
@@ -229,36 +173,14 @@ def _next(keys: list[Key]) -> Key:
     return keys.pop(0) if len(keys) > 1 else keys[0]
 
 
-def _later(moment: datetime) -> datetime:
-    return moment + timedelta(seconds=1)
-
-
-def _outcomes(place: Place, keys: Sequence[Key], told: dict[Key, _Told]) -> Iterator[Outcome]:
-    groups: dict[_Told, list[Key]] = {}
-    for key in dict.fromkeys(keys):
-        groups.setdefault(told[key], []).append(key)
-    for (result, until, why), found in groups.items():
-        yield Outcome(place, result, tuple(found), until, why)
-
-
-# ── the other verbs ──────────────────────────────────────────────────────────────────────────────
-
-
 def stand(session: Session, place: Place, keys: Sequence[Key]) -> Standing:
-    """The verb of the port. Nothing is ever half deleted on Exchange; but what is gone may lie in
-    Recoverable Items, where it has another id: the next look finds it there."""
+    """The verb of the port."""
     folder = session.at(place)
     conversations = session.held_conversations()
-    present: list[Key] = []
-    held: list[Key] = []
+    found: list[tuple[Key, Row]] = []
     for key, row in session.items(keys, (*SIGN, "item:ParentFolderId")):
-        if isinstance(row, str) and row in GONE:
-            continue
-        if isinstance(row, str):
+        if isinstance(row, Row):
+            found.append((key, row))
+        elif row not in GONE:
             raise session.line.error(row)
-        if row.parent in ("", folder.id):
-            present.append(key)
-            if session.is_held(folder, row, conversations):
-                held.append(key)
-    is_final = folder.is_bin or not any(each.count for each in session.bins(folder))
-    return Standing(tuple(present), tuple(held), (), is_final=is_final)
+    return standing(session, folder, found, conversations)

@@ -1,8 +1,8 @@
 """Which folders of an Exchange mailbox hold mail, what they are for, and what they may be called.
 
 A folder's role comes from its distinguished id, never from its name, which is in the user's language. What
-is not mail (calendars, contacts, tasks, notes, searches, the Outbox, the logs of synchronising) is no
-business of ours; Recoverable Items, the bin behind the bins, is (P2).
+is not mail (calendars, contacts, tasks, notes, searches, the Outbox) is no business of ours; Recoverable
+Items, the bin behind the bins, is (P2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retentiond.mailbox.ews_words import Element, M, NotUnderstood, T, attribute
 from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
 
 #: Not mail, with all that lies below them.
-_OTHER = ("outbox", "calendar", "contacts", "tasks", "notes", "journal", "searchfolders", "syncissues")
+_OTHER = ("outbox", "calendar", "contacts", "tasks", "notes", "journal", "searchfolders")
 _TOP, _ARCHIVE_TOP = "msgfolderroot", "archivemsgfolderroot"
 _BINS = tuple(f"recoverableitems{name}" for name in ("deletions", "versions", "purges"))
 _FIELDS = (
@@ -74,8 +74,7 @@ def _known(line: Line, mailbox: str) -> dict[str, _Told]:
     known = {}
     for name, reply in zip(names, line.ask("GetFolder", body, len(names)), strict=True):
         if reply.is_good:
-            [element] = reply.element.iterfind(M + "Folders/*") or [None]
-            known[name] = _told(element)
+            known[name] = _told(reply.element.find(M + "Folders/*"))
         elif not _may_lack(line, reply.code):
             raise line.error(reply.code)
     return known
@@ -175,6 +174,8 @@ def _upwards(folder: _Told, told: Mapping[str, _Told]) -> Iterator[_Told]:
 
 
 def _is_mail(folder: _Told, name: str) -> bool:
-    """Whether a folder holds mail, by its class; the bins have none."""
-    is_mail = folder.kind == "" or folder.kind == "IPF.Note" or folder.kind.startswith("IPF.Note.")
+    """Whether a folder holds mail, by its class; the bins have none. Outlook gives a folder that was dragged
+    from an IMAP account a class of its own."""
+    kind = folder.kind.casefold()
+    is_mail = kind in ("", "ipf.note", "ipf.imap") or kind.startswith("ipf.note.")
     return folder.is_plain and (is_mail or name in ROLES) and name not in _OTHER

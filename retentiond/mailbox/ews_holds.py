@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from retentiond.core.model import Item, Key, Place, Ref, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Wanted
-from retentiond.mailbox.ews_look import ROW, THREAD, marks_of_row
+from retentiond.mailbox.ews_marks import ROW, THREAD
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
     MESSAGE_ID,
@@ -22,6 +22,7 @@ from retentiond.mailbox.ews_words import (
     tag,
     text,
 )
+from retentiond.mailbox.looks import marks_of
 
 
 def identify(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
@@ -33,7 +34,7 @@ def identify(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[It
                 raise session.line.error(row, place.folder)
         elif row.parent in ("", folder.id):
             is_held = folder.role is Role.HOLD or session.bears_sign(row)
-            yield Item(Ref(place, row.key), row.received, is_held, marks_of_row(session, row), row.size)
+            yield Item(Ref(place, row.key), row.received, is_held, marks_of(row, session.marker), row.size)
 
 
 def seek(session: Session, wanted: Wanted) -> Iterator[Item]:

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from retentiond.core.model import Item, Key, Ref
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_look import MARGIN, THREAD, conversation_mark, marks_of_row
+from retentiond.mailbox.ews_marks import THREAD
 from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.ews_words import PARENT_ID, REFERENCES, Path, Row, compared, instant
 from retentiond.mailbox.headers import message_ids_in
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.looks import MARGIN, marks_of
 
 _KIN: tuple[Path, ...] = (
     *("item:DateTimeReceived", "item:ConversationId", "message:InternetMessageId"),
@@ -29,8 +30,7 @@ def named(session: Session, keys: Sequence[Key]) -> Iterator[str]:
     """The verb of the port."""
     for _, row in session.items(keys, ("message:InternetMessageId", PARENT_ID, REFERENCES)):
         if isinstance(row, Row):
-            texts = (row.message_id, row.property(PARENT_ID) or "", row.property(REFERENCES) or "")
-            yield from message_ids_in(" ".join(texts))
+            yield from message_ids_in(f"{row.message_id} {row.parents}")
 
 
 def younger(session: Session, question: Question) -> Iterator[Item]:
@@ -48,8 +48,8 @@ def _items(session: Session, folder: Folder, rows: Sequence[Row]) -> Iterator[It
     cut = [row.key for row in rows if _is_cut(row)]
     whole = {key: row for key, row in session.items(cut, THREAD) if isinstance(row, Row)}
     for row in rows:
-        marks = marks_of_row(session, whole.get(row.key, row))
-        marks = replace(marks, conversation=conversation_mark(session, row))
+        marks = marks_of(whole.get(row.key, row), session.marker)
+        marks = replace(marks, conversation=session.conversation_mark(row))
         yield Item(Ref(place, row.key), row.received, marks=marks)
 
 

@@ -6,10 +6,9 @@ one more, where a search by date costs one for every 250. Nothing is read but id
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from retentiond.core.model import (
     Census,
@@ -17,24 +16,16 @@ from retentiond.core.model import (
     Hindrance,
     Item,
     Kind,
-    Lot,
-    Mark,
-    Marks,
-    Place,
     Ref,
     Role,
 )
 from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_session import GONE, SIGN, Session
+from retentiond.mailbox.ews_marks import ROW, parties_of_row, rows_of_correspondents, with_marks
+from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.ews_words import (
-    AUTHOR,
     DELETED_ON,
-    PARENT_ID,
     RECEIVED,
-    REFERENCES,
-    SENDER,
-    Path,
     Row,
     compared,
     either,
@@ -43,19 +34,8 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period, keeping
-
-#: Within a day of the cutoff each item comes with its own instant.
-MARGIN = timedelta(days=1)
-
-ROW: tuple[Path, ...] = ("item:DateTimeReceived", *SIGN)
-THREAD: tuple[Path, ...] = (
-    *(*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER, PARENT_ID, REFERENCES),
-    *("message:ToRecipients", "message:CcRecipients", "message:BccRecipients"),
-)
-#: Who is party to a message, as EWS itself says it, beside what MAPI says of the author and the sender.
-PARTIES: tuple[Path, ...] = (*THREAD, "message:From", "message:Sender", "message:ReplyTo")
+from retentiond.mailbox.looks import MARGIN, looks_imported, lot
 
 
 @dataclass
@@ -111,12 +91,12 @@ def _view(
     items: Sequence[Item] = tuple(Item(Ref(place, row.key), row.received, is_held) for row, is_held in single)
     if question.wants_threads:
         rows = [row for page in session.pages(folder, ROW) for row in page.rows]
-        marked = _with_marks(session, folder, rows, conversations, question.wants_marks)
+        marked = with_marks(session, folder, rows, conversations, question.wants_marks)
         sure, items = {}, tuple(marked)
     elif question.wants_marks:
-        marked = _with_marks(session, folder, rows, conversations, knows_conversation=True)
+        marked = with_marks(session, folder, rows, conversations, knows_conversation=True)
         sure, items = {}, Roll.of(place, marked)
-    lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
+    lots = tuple(lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
     return FolderView(_census(session, folder, question, listed, rows), lots, items)
 
 
@@ -157,27 +137,19 @@ def _date_the_undated(session: Session, listed: _Listed) -> None:
     ]
 
 
-def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lot:
-    days = [row.received.date() for row in rows if row.received is not None]
-    return Lot(place, tuple(row.key for row in rows), edge, is_held, min(days), max(days))
-
-
 def _census(
     session: Session, folder: Folder, question: Question, listed: _Listed, rows: Sequence[Row]
 ) -> Census:
     total = listed.total
     ahead = _ahead(session, folder, question, listed) if question.ahead else None
-    looks_imported = False
-    if question.wants_days and total >= 20:
-        days = Counter(row.received.date() for row in listed.rows if row.received is not None)
-        looks_imported = max(days.values(), default=0) * 5 > total
     place = session.place(folder)
     hindrance, until = None, None
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if hindrance is None and folder.is_bin and rows:
-        hindrance, until = keeping(ends_of_keeping(session, listed.rows), question.now)
-    return Census(place, total, ahead, hindrance, looks_imported, until)
+        hindrance, until = keeping(_ends_of_keeping(session, listed.rows), question.now)
+    is_import = question.wants_days and looks_imported(listed.rows, total)
+    return Census(place, total, ahead, hindrance, is_import, until)
 
 
 def _ahead(session: Session, folder: Folder, question: Question, listed: _Listed) -> int:
@@ -200,65 +172,12 @@ def hindrance_of(session: Session, key: str) -> Hindrance | None:
     return None
 
 
-def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+def _ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
     """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
-    where none was declared."""
-    return [until for row in rows if (until := end_of_keeping(session, row))]
-
-
-def end_of_keeping(session: Session, row: Row) -> datetime | None:
-    """Until when single item recovery keeps one item of Recoverable Items."""
-    period, clock = session.line.account.single_item_recovery, session.line.clock
-    return end_of_period(period, moment_of(row.property(DELETED_ON)), clock)
-
-
-# ── threads ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _with_marks(
-    session: Session,
-    folder: Folder,
-    rows: Sequence[Row],
-    conversations: frozenset[str],
-    knows_conversation: bool = False,
-) -> Iterator[Item]:
-    """These items of a folder with their marks. What is gone by now is left out; what cannot be read stays
-    what it was, without marks."""
-    place = session.place(folder)
-    answers = session.items([row.key for row in rows], THREAD)
-    for row, (_, answer) in zip(rows, answers, strict=True):
-        if isinstance(answer, str) and answer in GONE:
-            continue
-        now = row if isinstance(answer, str) else answer
-        marks = Marks() if isinstance(answer, str) else marks_of_row(session, now)
-        if knows_conversation:
-            marks = replace(marks, conversation=conversation_mark(session, now))
-        is_held = session.is_held(folder, now, conversations)
-        yield Item(Ref(place, now.key), now.received, is_held, marks, now.size)
-
-
-def conversation_mark(session: Session, row: Row) -> Mark | None:
-    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
-    if not row.conversation:
-        return None
-    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
-
-
-def marks_of_row(session: Session, row: Row) -> Marks:
-    """The marks of an item; of the sender only where somebody else than the author sent it."""
-    marker = session.marker
-    author, sender = (row.property(each) or "" for each in (AUTHOR, SENDER))
-    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
-    parents = " ".join(row.property(each) or "" for each in (PARENT_ID, REFERENCES))
-    return Marks(
-        authors=frozenset((marker.address(author),)) if author else frozenset(),
-        senders=frozenset((marker.address(sender),))
-        if sender and sender.casefold() != author.casefold()
-        else frozenset(),
-        recipients=frozenset(marker.address(each) for each in recipients),
-        message=marker.message(row.message_id) if row.message_id else None,
-        parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
-    )
+    where none was declared, or the server does not tell since when."""
+    period = session.line.account.single_item_recovery
+    ends = (end_of_period(period, moment_of(row.property(DELETED_ON))) for row in rows)
+    return [end for end in ends if end is not None]
 
 
 # ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
@@ -287,41 +206,9 @@ def _view_of_correspondents(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if rows and hindrance is None and folder.is_bin:
-        hindrance, until = keeping(ends_of_keeping(session, rows), question.now)
+        hindrance, until = keeping(_ends_of_keeping(session, rows), question.now)
     census = Census(place, None, hindrance=hindrance, kept_until=until)
     return FolderView(census, (), items)
-
-
-def rows_of_correspondents(
-    session: Session, keys: Sequence[str], correspondents: Sequence[str], *more: Path
-) -> list[Row]:
-    """Those of these items that are from or to one of the correspondents, as they are now.
-
-    Raises Unreachable where an item that is there cannot be read: it may be theirs.
-    """
-    wanted = {session.marker.address(each) for each in correspondents}
-    found = []
-    for _, row in session.items(keys, (*PARTIES, *more)):
-        if isinstance(row, str):
-            if row not in GONE:
-                raise session.line.error(row)
-        elif wanted & parties_of_row(session, row).parties:
-            found.append(row)
-    return found
-
-
-def parties_of_row(session: Session, row: Row) -> Marks:
-    """The marks of an item, of everybody who is party to it."""
-    marker = session.marker
-    author, sender = ([told] if (told := row.property(each)) else [] for each in (AUTHOR, SENDER))
-    recipients = [each for name in ("To", "Cc", "Bcc") for each in row.addresses(f"{name}Recipients")]
-    return replace(
-        marks_of_row(session, row),
-        authors=marks_in([*author, *row.addresses("From")], marker),
-        senders=marks_in([*sender, *row.addresses("Sender")], marker),
-        recipients=marks_in(recipients, marker),
-        reply_to=marks_in(row.addresses("ReplyTo"), marker),
-    )
 
 
 def message_ids(session: Session) -> Iterator[str]:

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused
 from retentiond.mailbox import ews_carry, ews_destroy
-from retentiond.mailbox.base import Abilities, ClockReading, Message
+from retentiond.mailbox.base import Abilities, Message
 from retentiond.mailbox.ews_session import Session, only
 from retentiond.mailbox.ews_words import M, NotUnderstood, contains, id_of, tag, text
 from retentiond.mailbox.layout import Folder
-
-#: By how much this machine's clock and the server's may differ.
-CLOCK = timedelta(minutes=5)
+from retentiond.mailbox.trial import TEST_NAME, mime
 
 _NAMES = {"15.1": "Exchange Server 2016", "15.2": "Exchange Server 2019 or Subscription Edition"}
-_TEST_NAME = "retentiond-test-"
-_TEST_MESSAGE = (
-    "From: retentiond <retentiond@retentiond.example>\r\n"
-    "To: retentiond <retentiond@retentiond.example>\r\n"
-    "Subject: retentiond test message\r\n"
-    "Message-ID: <{id}>\r\n"
-    "MIME-Version: 1.0\r\n"
-    "Content-Type: text/plain; charset=us-ascii\r\n"
-    "\r\n"
-    "This is a test message of the mail retention program. It shows whether this server keeps what\r\n"
-    "was destroyed. It holds nothing and may be deleted.\r\n"
-)
 
 
 def abilities(session: Session) -> Abilities:
@@ -59,13 +45,6 @@ def abilities(session: Session) -> Abilities:
     )
 
 
-def clock(session: Session, now: datetime) -> ClockReading:
-    """The verb of the port: the Date header of an answer (RFC 9110, 6.6.1) within five minutes."""
-    session.layout()
-    server = session.line.clock
-    return ClockReading(None if server is None else abs(server - now) <= CLOCK)
-
-
 def keeps_copies(session: Session) -> bool | None:
     """The verb of the port: one message of our own, in a folder of our own, is destroyed as mail is, and
     looked for in Recoverable Items. None where that cannot be tried, or cannot be seen."""
@@ -89,7 +68,7 @@ def keeps_copies(session: Session) -> bool | None:
 
 def _made(session: Session) -> Folder:
     """A folder of our own below the top. Raises Refused where the login may not make one."""
-    name = _TEST_NAME + secrets.token_hex(8)
+    name = TEST_NAME + secrets.token_hex(8)
     fields = tag("t:FolderClass", "IPF.Note") + tag("t:DisplayName", text(name))
     where = tag("m:ParentFolderId", tag("t:FolderId", Id=session.layout().top))
     body = tag("m:CreateFolder", where, tag("m:Folders", tag("t:Folder", fields)))
@@ -107,7 +86,7 @@ def _made(session: Session) -> Folder:
 
 def _try(session: Session, folder: Folder) -> bool | None:
     message_id = f"<{secrets.token_hex(16)}@retentiond.example>"
-    content = _TEST_MESSAGE.format(id=message_id[1:-1]).encode("ascii")
+    content = mime(message_id[1:-1])
     moment = datetime.now(UTC).replace(microsecond=0)
     place = session.place(folder)
     ews_carry.add(session, place, [Message("", content, moment, frozenset({"\\Seen"}))])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from retentiond.core.model import Key, Role
+from retentiond.core.model import Key
 from retentiond.errors import MailboxError, Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_folders import layout_of
@@ -59,6 +60,13 @@ class Session(Folders):
         except NotUnderstood:
             raise Unreachable(self.target, Why.PROTOCOL) from None
 
+    @property
+    def clock(self) -> datetime | None:
+        return self.line.clock
+
+    def close(self) -> None:
+        self.line.close()
+
     # ── pages ────────────────────────────────────────────────────────────────────────────────────
 
     def pages(
@@ -80,7 +88,7 @@ class Session(Folders):
             yield Page(fresh, page.total, page.is_last)
             if page.is_last:
                 return
-            if not page.rows:
+            if not fresh:
                 raise Unreachable(self.target, Why.PROTOCOL, folder.label)
             offset += len(page.rows)
 
@@ -171,18 +179,6 @@ class Session(Folders):
         where = contains("item:Categories", self.scope.hold_keyword)
         found = self.found(self.looked_into(), fields, where)
         return ((folder, row) for folder, row in found if self.bears_sign(row))
-
-    def held_conversations(self) -> frozenset[str]:
-        """The conversations of which an item bears the category of a hold (P6)."""
-        return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
-
-    def bears_sign(self, row: Row) -> bool:
-        sign = self.scope.hold_keyword.casefold()
-        return any(each.casefold() == sign for each in row.categories)
-
-    def is_held(self, folder: Folder, row: Row, conversations: frozenset[str]) -> bool:
-        """By its folder, by its own category, or by that of its conversation."""
-        return folder.role is Role.HOLD or self.bears_sign(row) or row.conversation in conversations
 
 
 def only(element: Element, where: str) -> Element:

@@ -9,17 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.ews_look import (
-    ROW,
-    THREAD,
-    hindrance_of,
-    marks_of_row,
-    parties_of_row,
-    rows_of_correspondents,
-)
+from retentiond.mailbox.ews_look import hindrance_of
+from retentiond.mailbox.ews_marks import ROW, THREAD, parties_of_row, rows_of_correspondents
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.looks import follow, marks_of
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.
@@ -51,7 +46,7 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
                 Ref(place, row.key),
                 row.received,
                 session.is_held(folder, row, conversations),
-                parties_of_row(session, row) if question.correspondents else marks_of_row(session, row),
+                parties_of_row(session, row) if question.correspondents else marks_of(row, session.marker),
                 row.size,
             )
             for row in found[folder].values()
@@ -68,7 +63,7 @@ def _by_identity(session: Session) -> str:
 def _is_helplines(session: Session, row: Row) -> bool:
     """The search is not believed: the whole address must be the same, case aside."""
     identities = {identity.casefold() for identity in session.scope.identities}
-    return any((row.property(each) or "").casefold() in identities for each in (AUTHOR, SENDER))
+    return any(each.casefold() in identities for each in (row.author, row.sender))
 
 
 def _add_answers(
@@ -78,21 +73,15 @@ def _add_answers(
     replying_to: Sequence[str],
 ) -> None:
     """Adds what answers a helpline's mail, and what answers that in turn."""
-    asked: set[str] = set()
-    left = list(dict.fromkeys(replying_to))
-    while left:
-        fresh: list[str] = []
-        for start in range(0, len(left), _TERMS):
-            terms = left[start : start + _TERMS]
-            where = either(
-                *(contains(of, each, "Substring") for each in terms for of in (PARENT_ID, REFERENCES))
-            )
-            for folder, row in session.found(wanted, STRAY, where):
-                if row.key not in found[folder]:
-                    found[folder][row.key] = row
-                    fresh.append(row.message_id)
-        asked.update(left)
-        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+    def answers(ids: Sequence[str]) -> Iterator[str]:
+        terms = (contains(of, each, "Substring") for each in ids for of in (PARENT_ID, REFERENCES))
+        for folder, row in session.found(wanted, STRAY, either(*terms)):
+            if row.key not in found[folder]:
+                found[folder][row.key] = row
+                yield row.message_id
+
+    follow(replying_to, _TERMS, answers)
 
 
 def _read_threads(session: Session, found: dict[Folder, dict[str, Row]]) -> None:

@@ -206,6 +206,22 @@ class Row:
         return (self.element.findtext(T + "InternetMessageId") or self.property(MESSAGE_ID) or "").strip()
 
     @property
+    def author(self) -> str:
+        return self.property(AUTHOR) or ""
+
+    @property
+    def sender(self) -> str:
+        return self.property(SENDER) or ""
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(each for name in ("To", "Cc", "Bcc") for each in self.addresses(f"{name}Recipients"))
+
+    @property
+    def parents(self) -> str:
+        return f"{self.property(PARENT_ID) or ''} {self.property(REFERENCES) or ''}"
+
+    @property
     def is_read(self) -> bool:
         return self.element.findtext(T + "IsRead") == "true"
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
-from retentiond.errors import Unreachable, Why
+from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place
 from retentiond.mailbox import (
     graph_carry,
     graph_destroy,
@@ -37,10 +35,11 @@ from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
 from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.opened import Opened
 from retentiond.mailbox.patience import Patience
 
 
-class GraphMailbox:
+class GraphMailbox(Opened[Session]):
     """One target on an account; `mailbox` is its address. Badge, patience and gate are shared by all
     mailboxes of the account in one command."""
 
@@ -54,30 +53,13 @@ class GraphMailbox:
         patience: Patience,
         gate: Gate,
     ) -> None:
+        super().__init__(scope)
         self._account = account
-        self._scope = scope
         self._marker = marker
         self._mailbox = mailbox
         self._badge = badge
         self._patience = patience
         self._gate = gate
-        self._open: Session | None = None
-
-    @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
-    def sameness(self) -> Sameness:
-        return Sameness.PARTS
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         """Signs in, by asking for the folders: a refused proof or a closed door is found out here."""
@@ -90,30 +72,13 @@ class GraphMailbox:
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._open is not None:
-            self._open.line.close()
-            self._open = None
-
-    @property
-    def session(self) -> Session:
-        """The mailbox while it is open. Raises Unreachable."""
-        if self._open is None:
-            raise Unreachable(self.target, Why.NETWORK)
-        return self._open
-
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
     def abilities(self) -> Abilities:
         return graph_probe.abilities(self.session)
 
     def clock(self, now: datetime) -> ClockReading:
-        return graph_probe.clock(self.session, now)
+        return self.session.reading(now)
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
@@ -135,26 +100,12 @@ class GraphMailbox:
     def younger(self, question: Question, of: Sequence[str] = ()) -> Iterator[Item]:
         return graph_kin.younger(self.session, question)
 
-    def place(self, role: Role) -> Place:
-        return self.session.place(self.session.in_role(role))
-
-    def find(self, label: str) -> Place | None:
-        folder = self.session.folder(label)
-        return None if folder is None else self.session.place(folder)
-
-    def names(self) -> dict[str, str]:
-        return {folder.label: folder.path for folder in self.session.layout().folders}
-
     # ── carrying ─────────────────────────────────────────────────────────────────────────────────
 
     def fetch(
         self, place: Place, keys: Sequence[Key], sizes: Sequence[int] | None = None
     ) -> Iterator[Message]:
         return graph_carry.fetch(self.session, place, keys)
-
-    @property
-    def takes_parcels(self) -> bool:
-        return True
 
     def pack(self, place: Place, keys: Sequence[Key]) -> dict[Key, str]:
         return graph_carry.pack(self.session, place, keys)
@@ -177,10 +128,6 @@ class GraphMailbox:
 
     def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
         return graph_destroy.stand(self.session, place, keys)
-
-    def unmark(self, place: Place, keys: Sequence[Key]) -> None:
-        """Nothing is marked deleted in Exchange. Raises Changed where the folder is gone."""
-        self.session.at(place)
 
     def hold(self, place: Place, keys: Sequence[Key]) -> None:
         graph_holds.hold(self.session, place, keys)

@@ -13,13 +13,15 @@ from typing import TypeVar
 
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Message
+from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
 from retentiond.mailbox.graph_destroy import hard_delete
-from retentiond.mailbox.graph_line import BATCH, Answer, Ask, TurnedAway
-from retentiond.mailbox.graph_probe import TEST_NAME, make_folder, unmake_folder
+from retentiond.mailbox.graph_line import TurnedAway
+from retentiond.mailbox.graph_probe import make_folder, unmake_folder
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, NotUnderstood, Row, row_of, segment, text
 from retentiond.mailbox.graph_write import written
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.trial import TEST_NAME
 
 _TEXT = "This is a test message of the mail retention program. It was sent to nobody and may be deleted."
 _FLAGS = frozenset(("\\Flagged", "retentiond"))
@@ -35,7 +37,7 @@ class Bench:
     def __init__(self, session: Session, number: str) -> None:
         self.session = session
         self.number = number
-        self.received = (session.now() or datetime.now(UTC)).replace(microsecond=0) - timedelta(hours=30)
+        self.received = (session.clock or datetime.now(UTC)).replace(microsecond=0) - timedelta(hours=30)
         self.sent = self.received - timedelta(minutes=2)
         self._made = 0
         self._names: set[str] = set()

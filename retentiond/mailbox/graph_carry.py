@@ -13,8 +13,9 @@ from typing import Any
 from retentiond.core.model import Key, Place
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
+from retentiond.mailbox.graph_answers import BATCH, Ask
 from retentiond.mailbox.graph_destroy import destroy
-from retentiond.mailbox.graph_line import BATCH, Ask, TurnedAway
+from retentiond.mailbox.graph_line import TurnedAway
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, Row, either, segment, text
 from retentiond.mailbox.graph_write import NotSayable, written
@@ -144,20 +145,9 @@ def add(session: Session, place: Place, messages: Sequence[Message]) -> None:
                 made.append((message, _made(session, folder, message)))
         except (Refused, Unsupported) as error:
             refused = error
-    _require_kept(session, folder, stored)
-    _require_whole(session, folder, place, made)
+    _require_whole(session, folder, place, stored, made)
     if refused is not None:
         raise refused
-
-
-def _require_kept(session: Session, folder: Folder, stored: Sequence[tuple[Message, str]]) -> None:
-    """Each stands where it should, with its date and its flags. Raises Refused(not-kept)."""
-    for start in range(0, len(stored), BATCH):
-        part = stored[start : start + BATCH]
-        found = session.items(folder, [identity for _, identity in part], STATE, (LAST_VERB,))
-        for (message, _), (_, row) in zip(part, found, strict=True):
-            if row is None or not _is_kept(row, message, folder):
-                raise Refused(session.target, Why.NOT_KEPT, folder.label)
 
 
 # ── made anew ────────────────────────────────────────────────────────────────────────────────────
@@ -188,23 +178,36 @@ def _made(session: Session, folder: Folder, message: Message) -> str:
 
 
 def _require_whole(
-    session: Session, folder: Folder, place: Place, made: Sequence[tuple[Message, str]]
+    session: Session,
+    folder: Folder,
+    place: Place,
+    stored: Sequence[tuple[Message, str]],
+    made: Sequence[tuple[Message, str]],
 ) -> None:
-    """What was made anew is compared whole; a copy that is not the same, or a draft, is destroyed again."""
+    """Each stands where it should, with its date and its flags; what was made anew is compared whole, and is
+    no draft. A copy that is not the same is destroyed again: else it would be a twin the next time. Raises
+    Refused(not-kept)."""
     wrong: list[Key] = []
-    for start in range(0, len(made), BATCH):
-        part = {identity: message for message, identity in made[start : start + BATCH]}
-        rows = dict(session.items(folder, list(part), STATE, (LAST_VERB,)))
-        contents = _contents(session, {key: row for key, row in rows.items() if row is not None})
-        for identity, message in part.items():
+    is_lost = False
+    copies = [(each, False) for each in stored] + [(each, True) for each in made]
+    for start in range(0, len(copies), BATCH):
+        part = copies[start : start + BATCH]
+        rows = dict(session.items(folder, [identity for (_, identity), _ in part], STATE, (LAST_VERB,)))
+        anew: dict[Key, Row] = {
+            identity: row for (_, identity), is_anew in part if is_anew and (row := rows[identity])
+        }
+        contents = _contents(session, anew)
+        for (message, identity), is_anew in part:
             row = rows[identity]
             if row is None:
-                raise Refused(session.target, Why.NOT_KEPT, folder.label)
-            is_same = identity in contents and likeness(contents[identity]) == likeness(message.content)
-            if not is_same or not _is_kept(row, message, folder):
+                is_lost = True
+            elif not _is_kept(row, message, folder) or (
+                is_anew and likeness(contents.get(identity, b"")) != likeness(message.content)
+            ):
                 wrong.append(row.key)
     if wrong:
         destroy(session, place, wrong, holds_win=False)
+    if wrong or is_lost:
         raise Refused(session.target, Why.NOT_KEPT, folder.label)
 
 

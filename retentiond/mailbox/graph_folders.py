@@ -1,23 +1,24 @@
 """Which folders of a mailbox in Microsoft 365 hold mail, what they are for, and what they may be called.
 
-Graph tells folders of mail from others itself; of those the Outbox, what is scheduled, searches and the logs
-of synchronising are no business of ours. Recoverable Items, the bin behind the bins, is (P2).
+Graph tells folders of mail from others itself; of those the Outbox, what is scheduled and searches are no
+business of ours. Recoverable Items, the bin behind the bins, is (P2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
-from retentiond.mailbox.graph_line import Answer, Ask, Line
+from retentiond.mailbox.graph_answers import Answer, Ask
+from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_words import NotUnderstood, query, segment
 from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
 
 #: Not the promise's business, with all that lies below them.
-_OTHER = ("outbox", "scheduled", "searchfolders", "syncissues")
+_OTHER = ("outbox", "scheduled", "searchfolders")
 _TOP = "msgfolderroot"
 _BINS = tuple(f"recoverableitems{name}" for name in ("deletions", "versions", "purges"))
 _FIELDS = "id,displayName,parentFolderId,childFolderCount,totalItemCount"
@@ -32,7 +33,7 @@ class _Told:
     parent: str
     name: str
     count: int
-    has_children: bool
+    children: int
     is_search: bool
 
 
@@ -47,10 +48,10 @@ def layout_of(line: Line, scope: Scope, marker: Marker) -> Layout:
     names = {each.id: name for name, each in known.items()}
     labels = Labels(scope, marker)
     folders = []
-    for path, each in _all(line, names):
+    for path, each, unseen in _all(line, names):
         name = names.get(each.id, "")
         role, label = labels.label(name if name in ROLES else "", path, each.id)
-        folders.append(Folder(each.id, path, label, role, each.count))
+        folders.append(Folder(each.id, path, label, role, each.count, unseen=unseen))
     folders += _bins(known, labels)
     check_configured(line.target, scope, folders)
     sees_bins = line.account.has_recoverable_items and all(name in known for name in _BINS)
@@ -102,31 +103,45 @@ def _may_lack(line: Line, answer: Answer) -> bool:
     return answer.status in (400, 403, 404) and error.why is not Why.NO_MAILBOX
 
 
-def _all(line: Line, names: Mapping[str, str]) -> Iterator[tuple[str, _Told]]:
-    """Every folder of mail with its path below the top, those above before those below."""
-    options = query(select=_FIELDS, top=_PAGE) + "&includeHiddenFolders=true"
-    level = [("", f"{line.user}/mailFolders?{options}")]
+def _all(line: Line, names: Mapping[str, str]) -> Iterator[tuple[str, _Told, int]]:
+    """Every folder of mail with its path below the top, those above before those below; and how many folders
+    below it are counted and not shown.
+
+    Whether hidden folders are counted nobody has published: so each is asked for what lies below it, whatever
+    it counts. The top counts calendars and contacts too, which are never shown here.
+    """
+    top = [each for each in _listed(line, [f"{line.user}/mailFolders"])[0] if _is_ours(each, names)]
+    level = [(each.name, each) for each in top]
     seen: set[str] = set()
     while level:
+        level = [(path, each) for path, each in level if each.id not in seen]
+        seen |= {each.id for _, each in level}
+        wheres = [f"{line.user}/mailFolders/{segment(each.id)}/childFolders" for _, each in level]
         below = []
-        for path, found in _lists(line, level):
-            for each in found:
-                if each.id in seen or each.is_search or names.get(each.id) in (*_OTHER, *_BINS):
-                    continue
-                seen.add(each.id)
-                whole = f"{path}/{each.name}" if path else each.name
-                yield whole, each
-                if each.has_children:
-                    where = f"{line.user}/mailFolders/{segment(each.id)}/childFolders?{options}"
-                    below.append((whole, where))
+        for (path, each), found in zip(level, _listed(line, wheres), strict=True):
+            yield path, each, max(0, each.children - len(found))
+            below += [(f"{path}/{child.name}", child) for child in found if _is_ours(child, names)]
         level = below
 
 
-def _lists(line: Line, level: list[tuple[str, str]]) -> Iterator[tuple[str, list[_Told]]]:
-    """What lies in each of these folders: the first page of all in one request, further ones one by one."""
-    answers = line.ask_all([Ask(where) for _, where in level])
-    for (path, _), answer in zip(level, answers, strict=True):
-        yield path, [_told(line, each) for body in line.further(answer) for each in _values(line, body)]
+def _is_ours(folder: _Told, names: Mapping[str, str]) -> bool:
+    return not folder.is_search and names.get(folder.id) not in (*_OTHER, *_BINS)
+
+
+def _listed(line: Line, wheres: Sequence[str]) -> list[list[_Told]]:
+    """What lies in each of these folders: the first page of all in one request, further ones one by one.
+
+    Raises Unreachable(protocol) where a list is shorter than it says itself.
+    """
+    options = query(select=_FIELDS, top=_PAGE, count="true") + "&includeHiddenFolders=true"
+    found = []
+    for answer in line.ask_all([Ask(f"{where}?{options}") for where in wheres]):
+        told = [_told(line, each) for body in line.further(answer) for each in _values(line, body)]
+        count = answer.body.get("@odata.count")
+        if isinstance(count, int) and len(told) < count:
+            raise Unreachable(line.target, Why.PROTOCOL)
+        found.append(told)
+    return found
 
 
 def _values(line: Line, body: Mapping[str, Any]) -> list[Any]:
@@ -144,9 +159,17 @@ def _told(line: Line, told: object) -> _Told:
             told["id"],
             str(told.get("parentFolderId") or ""),
             str(told.get("displayName") or ""),
-            int(told.get("totalItemCount") or 0),
-            bool(told.get("childFolderCount")),
+            _count(told, "totalItemCount"),
+            _count(told, "childFolderCount"),
             "mailSearchFolder" in str(told.get("@odata.type", "")),
         )
-    except (NotUnderstood, TypeError, ValueError):
+    except NotUnderstood:
         raise Unreachable(line.target, Why.PROTOCOL) from None
+
+
+def _count(told: Mapping[str, Any], name: str) -> int:
+    """A number that was asked for: a folder of which it is not told is not an empty one."""
+    number = told.get(name)
+    if not isinstance(number, int):
+        raise NotUnderstood
+    return number

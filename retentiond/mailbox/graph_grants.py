@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from retentiond.core.model import Kind
 from retentiond.mailbox.base import Grant, Granted
-from retentiond.mailbox.graph_line import Ask
+from retentiond.mailbox.graph_answers import Ask
 from retentiond.mailbox.graph_session import NOTHING, Session
 from retentiond.mailbox.graph_words import SIZE, expanded, query, text
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from retentiond.core.model import Item, Key, Place, Ref, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Wanted
-from retentiond.mailbox.graph_line import Ask
-from retentiond.mailbox.graph_look import THREAD_PROPERTIES, marks_of_row
+from retentiond.mailbox.graph_answers import Ask
+from retentiond.mailbox.graph_marks import THREAD_PROPERTIES
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import ROW, THREAD, Row, either, instant, segment, text
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.looks import marks_of
 
 
 def identify(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Item]:
@@ -54,7 +55,7 @@ def _item(session: Session, folder: Folder, row: Row) -> Item:
         Ref(session.place(folder), row.key),
         row.received,
         is_held,
-        marks_of_row(session, row),
+        marks_of(row, session.marker),
         row.size,
         wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
     )

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from retentiond.core.model import Item, Key, Place, Ref
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.graph_look import MARGIN, conversation_mark, marks_of_row
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import PARENT_ID, REFERENCES, instant
 from retentiond.mailbox.headers import message_ids_in
+from retentiond.mailbox.looks import MARGIN, marks_of
 
 _KIN = ("id", "changeKey", "receivedDateTime", "internetMessageId", "conversationId")
 
@@ -24,8 +24,7 @@ def named(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[str]:
     folder = session.at(place)
     for _, row in session.items(folder, list(keys), _KIN, (PARENT_ID, REFERENCES)):
         if row is not None:
-            texts = (row.message_id, row.property(PARENT_ID), row.property(REFERENCES))
-            yield from message_ids_in(" ".join(texts))
+            yield from message_ids_in(f"{row.message_id} {row.parents}")
 
 
 def younger(session: Session, question: Question) -> Iterator[Item]:
@@ -37,5 +36,5 @@ def younger(session: Session, question: Question) -> Iterator[Item]:
         place = session.place(folder)
         for page in session.pages(folder, _KIN, since, (PARENT_ID, REFERENCES)):
             for row in page.rows:
-                marks = replace(marks_of_row(session, row), conversation=conversation_mark(session, row))
+                marks = replace(marks_of(row, session.marker), conversation=session.conversation_mark(row))
                 yield Item(Ref(place, row.key), row.received, marks=marks)

@@ -6,46 +6,33 @@ folder of mail and is no message is found by the difference of two counts.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from retentiond.core.model import (
     Census,
     FolderView,
     Item,
-    Lot,
-    Mark,
-    Marks,
     Notice,
-    Place,
     Ref,
     Role,
 )
 from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
+from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, judged, marked, parties_of_row, with_marks
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
     DEFERRED,
     DELETED_ON,
-    PARENT_ID,
     PARTIES,
-    REFERENCES,
     ROW,
-    SIZE,
-    THREAD,
     Row,
     instant,
     moment_of,
 )
-from retentiond.mailbox.headers import marks_in, message_ids_in
 from retentiond.mailbox.layout import Folder, end_of_period, keeping
-
-#: Within a day of the cutoff each item comes with its own instant.
-MARGIN = timedelta(days=1)
-#: What a thread is read by, beside the fields of THREAD.
-THREAD_PROPERTIES = (PARENT_ID, REFERENCES, SIZE)
+from retentiond.mailbox.looks import MARGIN, looks_imported, lot
 
 
 @dataclass
@@ -124,11 +111,11 @@ def _view(
             near.append(Item(Ref(place, row.key), received, is_held, wakes_receipt=wakes))
     items: Sequence[Item] = tuple(near)
     if question.wants_threads:
-        sure, items = {}, tuple(_with_marks(session, folder, conversations, listed))
+        sure, items = {}, tuple(with_marks(session, folder, conversations, listed.rows, question.now))
     elif question.wants_marks:
         rows = [row for rows in sure.values() for row in rows] + single
-        sure, items = {}, Roll.of(place, _marked(session, folder, question, conversations, rows))
-    lots = tuple(_lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
+        sure, items = {}, Roll.of(place, marked(session, folder, question, conversations, rows))
+    lots = tuple(lot(place, rows, edge, is_held) for is_held, rows in sorted(sure.items()))
     return FolderView(_census(session, folder, question, listed, counts), lots, items)
 
 
@@ -152,15 +139,9 @@ def _listed(session: Session, folder: Folder, question: Question, counts: _Count
     if folder.count > listed.total:
         _add_others(session, folder, listed)
     listed.total = max(listed.total, folder.count)
-    now = session.now() or question.now
-    listed.rows = [row for row in listed.rows if not _is_deferred(row, now)]
+    now = session.clock or question.now
+    listed.rows = [row for row in listed.rows if not row.is_deferred(now)]
     return listed
-
-
-def _is_deferred(row: Row, now: datetime) -> bool:
-    """Whether it waits to be sent: scheduled mail is not touched."""
-    until = moment_of(row.property(DEFERRED))
-    return until is not None and until > now
 
 
 def _odd(session: Session, folder: Folder, question: Question, counts: _Counts, listed: _Listed) -> list[Row]:
@@ -190,31 +171,28 @@ def _add_others(session: Session, folder: Folder, listed: _Listed) -> None:
     listed.rows += [row for row in rows if row.id not in seen]
 
 
-def _lot(place: Place, rows: Sequence[Row], edge: datetime, is_held: bool) -> Lot:
-    days = [row.received.date() for row in rows if row.received is not None]
-    return Lot(place, tuple(row.key for row in rows), edge, is_held, min(days), max(days))
-
-
 def _census(
     session: Session, folder: Folder, question: Question, listed: _Listed, counts: _Counts | None
 ) -> Census:
     total = listed.total
-    looks_imported = False
-    if question.wants_days and total >= 20:
-        days = Counter(row.received.date() for row in listed.rows if row.received is not None)
-        looks_imported = max(days.values(), default=0) * 5 > total
     hindrance, until = (
-        keeping(ends_of_keeping(session, listed.rows), question.now) if folder.is_bin else (None, None)
+        keeping(_ends_of_keeping(session, listed.rows), question.now) if folder.is_bin else (None, None)
     )
     return Census(
         session.place(folder),
         total,
         _ahead(question, listed, counts) if question.ahead else None,
         hindrance,
-        looks_imported,
+        question.wants_days and looks_imported(listed.rows, total),
         until,
-        ((Notice.ITEMS_UNSEEN, listed.unseen),) if listed.unseen else (),
+        _notices(folder, listed.unseen),
     )
+
+
+def _notices(folder: Folder, unseen: int) -> tuple[tuple[Notice, int], ...]:
+    """What is there and cannot be looked at: items that are no messages, folders below it."""
+    told = ((Notice.ITEMS_UNSEEN, unseen), (Notice.FOLDERS_UNSEEN, folder.unseen))
+    return tuple((notice, count) for notice, count in told if count > 0)
 
 
 def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
@@ -226,98 +204,12 @@ def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
     return here if listed.is_whole or counts is None else max(here, counts.ahead)
 
 
-def ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
+def _ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
     """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
-    where none was declared."""
-    return [until for row in rows if (until := end_of_keeping(session, row))]
-
-
-def end_of_keeping(session: Session, row: Row) -> datetime | None:
-    """Until when single item recovery keeps one item of Recoverable Items, by what was declared."""
+    where none was declared, or the server does not tell since when."""
     period = session.line.account.single_item_recovery
-    return end_of_period(period, moment_of(row.property(DELETED_ON)), session.now())
-
-
-# ── threads ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def _with_marks(
-    session: Session, folder: Folder, conversations: frozenset[str], listed: _Listed
-) -> Iterator[Item]:
-    """Every item of a folder with its marks; a stated exception to the law of scale."""
-    place = session.place(folder)
-    seen = set()
-    for page in session.pages(folder, THREAD, expand=THREAD_PROPERTIES):
-        for row in page.rows:
-            seen.add(row.id)
-            yield _judged(session, folder, place, row, conversations)
-    for row in listed.rows:
-        if row.id not in seen:  # no message, and so of no thread
-            yield _judged(session, folder, place, row, conversations)
-
-
-def _marked(
-    session: Session,
-    folder: Folder,
-    question: Question,
-    conversations: frozenset[str],
-    rows: Sequence[Row],
-) -> Iterator[Item]:
-    """These items of a folder with their marks: what is old by page, the rest by id. What is no message
-    comes without marks; what is gone by now is left out."""
-    place = session.place(folder)
-    wanted = {row.id: row for row in rows}
-    due = f"receivedDateTime lt {instant(question.cutoff + MARGIN)}"
-    for page in session.pages(folder, THREAD, due, THREAD_PROPERTIES) if wanted else ():
-        for row in page.rows:
-            if wanted.pop(row.id, None) is not None:
-                yield _of_conversation(session, folder, place, row, conversations)
-    keys = [row.key for row in wanted.values()]
-    for _, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):
-        if now is not None:
-            yield _of_conversation(session, folder, place, now, conversations)
-
-
-def _of_conversation(
-    session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]
-) -> Item:
-    item = _judged(session, folder, place, row, conversations)
-    return replace(item, marks=replace(item.marks, conversation=conversation_mark(session, row)))
-
-
-def conversation_mark(session: Session, row: Row) -> Mark | None:
-    """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
-    if not row.conversation:
-        return None
-    return session.marker.mark("conversation", f"{session.target}\0{row.conversation}")
-
-
-def _judged(session: Session, folder: Folder, place: Place, row: Row, conversations: frozenset[str]) -> Item:
-    return Item(
-        Ref(place, row.key),
-        row.received,
-        session.is_held(folder, row, conversations),
-        marks_of_row(session, row),
-        row.size,
-        wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
-    )
-
-
-def marks_of_row(session: Session, row: Row) -> Marks:
-    """The marks of an item; of the sender only where somebody else than the author sent it."""
-    marker = session.marker
-    author, sender = row.address("from"), row.address("sender")
-    recipients = [each for name in ("to", "cc", "bcc") for each in row.addresses(f"{name}Recipients")]
-    parents = f"{row.property(PARENT_ID)} {row.property(REFERENCES)}"
-    return Marks(
-        authors=frozenset((marker.address(author),)) if author else frozenset(),
-        senders=frozenset((marker.address(sender),))
-        if sender and sender.casefold() != author.casefold()
-        else frozenset(),
-        recipients=frozenset(marker.address(each) for each in recipients),
-        message=marker.message(row.message_id) if row.message_id else None,
-        parents=frozenset(marker.message(each) for each in message_ids_in(parents)),
-    )
+    ends = (end_of_period(period, moment_of(row.property(DELETED_ON))) for row in rows)
+    return [end for end in ends if end is not None]
 
 
 # ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
@@ -330,38 +222,24 @@ def _view_of_correspondents(
     message of the folder is asked for its addresses, a stated exception to the law of scale. What is no
     message has none to ask for, and is counted as not seen."""
     wanted = {session.marker.address(each) for each in question.correspondents}
-    now = session.now() or question.now
+    now = session.clock or question.now
     expand = (*THREAD_PROPERTIES, DELETED_ON, DEFERRED)
     rows: list[Row] = []
     total = 0
     for page in session.pages(folder, PARTIES, expand=expand):
         total = page.total
         rows += [row for row in page.rows if wanted & parties_of_row(session, row).parties]
-    rows = [row for row in rows if not _is_deferred(row, now)]
+    rows = [row for row in rows if not row.is_deferred(now)]
     place = session.place(folder)
     items = tuple(
-        replace(_judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))
+        replace(judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))
         for row in rows
     )
     hindrance, until = (
-        keeping(ends_of_keeping(session, rows), question.now) if folder.is_bin else (None, None)
+        keeping(_ends_of_keeping(session, rows), question.now) if folder.is_bin else (None, None)
     )
-    unseen = folder.count - total
-    notices = ((Notice.ITEMS_UNSEEN, unseen),) if unseen > 0 else ()
+    notices = _notices(folder, folder.count - total)
     return FolderView(Census(place, None, None, hindrance, kept_until=until, notices=notices), (), items)
-
-
-def parties_of_row(session: Session, row: Row) -> Marks:
-    """The marks of a message, of everybody who is party to it."""
-    marker = session.marker
-    recipients = [each for name in ("to", "cc", "bcc") for each in row.addresses(f"{name}Recipients")]
-    return replace(
-        marks_of_row(session, row),
-        authors=marks_in([row.address("from")], marker),
-        senders=marks_in([row.address("sender")], marker),
-        recipients=marks_in(recipients, marker),
-        reply_to=marks_in(row.addresses("replyTo"), marker),
-    )
 
 
 def message_ids(session: Session) -> Iterator[str]:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
 
 from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox import graph_destroy, graph_grants
-from retentiond.mailbox.base import Abilities, ClockReading
-from retentiond.mailbox.graph_line import Ask
+from retentiond.mailbox.base import Abilities
+from retentiond.mailbox.graph_answers import Ask
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import Row, segment
 from retentiond.mailbox.layout import Folder
-
-#: By how much this machine's clock and the server's may differ.
-CLOCK = timedelta(minutes=5)
-
-#: How a folder of our own is called; eight random bytes follow.
-TEST_NAME = "retentiond-test-"
-_TEST_TEXT = (
-    "This is a test message of the mail retention program. It shows whether this server keeps what was"
-    " destroyed. It holds nothing and may be deleted."
-)
+from retentiond.mailbox.trial import SUBJECT, TEST_NAME, TEXT
 
 
 def abilities(session: Session) -> Abilities:
@@ -41,7 +31,7 @@ def abilities(session: Session) -> Abilities:
             notes.append("recovery-assumed")
     return Abilities(
         server="Microsoft 365",
-        destroys_exactly=True,
+        destroys_exactly=session.can_destroy(),
         carries_in_batches=has_items,
         searches_by_age=False,
         is_conditional=False,
@@ -49,21 +39,15 @@ def abilities(session: Session) -> Abilities:
         tells_rights=False,
         notes=tuple(notes),
         grants=tuple(graph_grants.grants(session)),
+        missing=Why.NO_HARD_DELETE,
     )
-
-
-def clock(session: Session, now: datetime) -> ClockReading:
-    """The verb of the port: the Date header of an answer (RFC 9110, 6.6.1) within five minutes."""
-    session.layout()
-    server = session.now()
-    return ClockReading(None if server is None else abs(server - now) <= CLOCK)
 
 
 def keeps_copies(session: Session) -> bool | None:
     """The verb of the port: one message of our own, in a folder of our own, is destroyed as mail is, and
     looked for in Recoverable Items. None where that cannot be tried, or cannot be seen."""
     layout = session.layout()
-    if not layout.sees_bins:
+    if not layout.sees_bins or not session.can_destroy():
         return None
     try:
         folder = make_folder(session, TEST_NAME + secrets.token_hex(8))
@@ -91,8 +75,8 @@ def make_folder(session: Session, name: str) -> Folder:
 def _try(session: Session, folder: Folder) -> bool | None:
     """The message is read and asks for nothing, so its end cannot make anybody hear of it."""
     body = {
-        "subject": "retentiond test message",
-        "body": {"contentType": "text", "content": _TEST_TEXT},
+        "subject": SUBJECT,
+        "body": {"contentType": "text", "content": TEXT},
         "isRead": True,
     }
     where = f"{session.line.user}/mailFolders/{segment(folder.id)}/messages"

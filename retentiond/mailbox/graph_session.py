@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from retentiond.core.model import Census, FolderView, Key, Notice, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_folders import layout_of
-from retentiond.mailbox.graph_line import Answer, Ask, Line
+from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_words import (
+    DELETED_ON,
     MESSAGE_FLAGS,
     RECEIPT,
     RECEIVED,
@@ -37,6 +39,8 @@ PAGE, LEAST = 1000, 50
 #: What a mailbox item must be asked for beside its own properties, to be judged like a message.
 #: No item's id, whatever the server.
 NOTHING = "retentiond-asks"
+#: What a server says that looked for it.
+NO_ITEM = ("erroritemnotfound", "errorinvalididmalformed")
 _OTHER = "id,changeKey,categories,type,size"
 _OF_OTHERS = (RECEIVED, MESSAGE_FLAGS, RECEIPT)
 
@@ -100,6 +104,22 @@ class Session(Folders):
         else:
             ask = Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
         return self.line.ask(ask).status != 403
+
+    def knows_hard_delete(self) -> bool:
+        """Whether this cloud knows the order that reaches the bins too."""
+        path = f"{self.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
+        return bool(self.items_path) and self._knows(Ask(path, "DELETE"))
+
+    def can_destroy(self) -> bool:
+        """Whether this cloud knows any order that destroys."""
+        return self.knows_hard_delete() or self._knows(
+            Ask(f"{self.line.user}/messages/{NOTHING}/permanentDelete", "POST")
+        )
+
+    def _knows(self, order: Ask) -> bool:
+        """Tried on what cannot be: who looked for the item, or says that one may not, knows the order."""
+        answer = self.line.ask(order)
+        return answer.status == 403 or answer.code in NO_ITEM
 
     def others(self, folder: Folder) -> Iterator[Row] | None:
         """Every item of a folder, messages or not; None where they cannot be listed."""
@@ -170,18 +190,26 @@ class Session(Folders):
         self, folder: Folder, fields: Sequence[str], expand: Sequence[str], many: int
     ) -> tuple[Row, ...]:
         """The oldest messages of a folder, about so many: one page."""
-        walk = self._walk(folder, fields, "", expand, min(max(many, LEAST), PAGE))
-        return next(walk).rows
+        return self._first(folder, fields, expand, many).rows
 
     def head_and_reach(
         self, folder: Folder, fields: Sequence[str], many: int
     ) -> tuple[tuple[Row, ...], datetime]:
         """The same, and before which instant no other message of the folder was received."""
-        page = next(self._walk(folder, fields, "", (), min(max(many, LEAST), PAGE)))
+        page = self._first(folder, fields, (), many)
         if page.is_last and len(page.rows) >= page.total:
             return page.rows, datetime.max.replace(tzinfo=UTC)
         dates = [row.received for row in page.rows if row.received is not None]
         return page.rows, max(dates, default=datetime.min.replace(tzinfo=UTC))
+
+    def _first(self, folder: Folder, fields: Sequence[str], expand: Sequence[str], many: int) -> Page:
+        """The first page; a smaller one where that took too long."""
+        size = min(max(many, LEAST), PAGE)
+        while True:
+            try:
+                return next(self._walk(folder, fields, "", expand, size))
+            except _TooBig:
+                size = max(size // 4, LEAST)
 
     def found(
         self, folders: Sequence[Folder], fields: Sequence[str], where: str, expand: Sequence[str] = ()
@@ -255,6 +283,18 @@ class Session(Folders):
         for key, answer in zip(keys, answers, strict=True):
             yield key, self._item(answer, folder)
 
+    def items_in(self, folders: Sequence[Folder], keys: Sequence[Key]) -> Iterator[tuple[Folder, Key, Row]]:
+        """Which of these items, messages or not, lie in which of these folders now, and since when in a bin.
+        Nothing where this cloud has no such thing."""
+        if not self.items_path:
+            return
+        options = query(select=_OTHER, expand=expanded((*_OF_OTHERS, DELETED_ON)))
+        where = [(folder, key) for folder in folders for key in keys]
+        asks = [Ask(f"{self.item_path(folder, _id(key))}?{options}") for folder, key in where]
+        for (folder, key), answer in zip(where, self.line.ask_all(asks), strict=True):
+            if (row := self._item(answer, folder)) is not None:
+                yield folder, key, row
+
     def _item(self, answer: Answer, folder: Folder) -> Row | None:
         if answer.is_missing:
             return None
@@ -274,21 +314,12 @@ class Session(Folders):
         found = self.found(self.looked_into(), fields, where)
         return ((folder, row) for folder, row in found if self.bears_sign(row))
 
-    def held_conversations(self) -> frozenset[str]:
-        """The conversations of which an item bears the category of a hold (P6)."""
-        return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
-
-    def bears_sign(self, row: Row) -> bool:
-        sign = self.scope.hold_keyword.casefold()
-        return any(each.casefold() == sign for each in row.categories)
-
-    def is_held(self, folder: Folder, row: Row, conversations: frozenset[str]) -> bool:
-        """By its folder, by its own category, or by that of its conversation."""
-        return folder.role is Role.HOLD or self.bears_sign(row) or row.conversation in conversations
-
-    def now(self) -> datetime | None:
-        """The server's own clock."""
+    @property
+    def clock(self) -> datetime | None:
         return self.line.clock
+
+    def close(self) -> None:
+        self.line.close()
 
 
 class _TooBig(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.graph_look import THREAD_PROPERTIES, marks_of_row, parties_of_row
+from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, parties_of_row
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import (
     PARENT_ID,
@@ -25,6 +25,7 @@ from retentiond.mailbox.graph_words import (
     text,
 )
 from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.looks import follow, marks_of
 
 STRAY = (*ROW, *WHO)
 #: How many identities, or Message-IDs, one search names.
@@ -58,7 +59,7 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
                 Ref(place, row.key),
                 row.received,
                 session.is_held(folder, row, conversations),
-                parties_of_row(session, row) if question.correspondents else marks_of_row(session, row),
+                parties_of_row(session, row) if question.correspondents else marks_of(row, session.marker),
                 row.size,
                 wakes_receipt=session.line.account.reviews_receipts and row.awaits_receipt,
             )
@@ -92,7 +93,7 @@ def _by_identity(session: Session) -> Iterator[str]:
 def _is_helplines(session: Session, row: Row) -> bool:
     """The search is not believed: the whole address must be the same, case aside."""
     identities = {identity.casefold() for identity in session.scope.identities}
-    return any(row.address(name).casefold() in identities for name in ("from", "sender"))
+    return any(each.casefold() in identities for each in (row.author, row.sender))
 
 
 def _add_answers(
@@ -102,21 +103,15 @@ def _add_answers(
     replying_to: Sequence[str],
 ) -> None:
     """Adds what answers a helpline's mail, and what answers that in turn, all with all their marks."""
-    asked: set[str] = set()
-    left = list(dict.fromkeys(replying_to))
-    while left:
-        fresh: list[str] = []
-        for start in range(0, len(left), _TERMS):
-            part = left[start : start + _TERMS]
-            where = either(
-                holding(of, each, within=of == REFERENCES) for each in part for of in (PARENT_ID, REFERENCES)
-            )
-            for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
-                if row.id not in found[folder]:
-                    found[folder][row.id] = row
-                    fresh.append(row.message_id)
-        asked.update(left)
-        left = [each for each in dict.fromkeys(fresh) if each and each not in asked]
+
+    def answers(ids: Sequence[str]) -> Iterator[str]:
+        terms = (holding(of, each, within=of == REFERENCES) for each in ids for of in (PARENT_ID, REFERENCES))
+        for folder, row in session.found(wanted, STRAY, either(terms), (SIZE,)):
+            if row.id not in found[folder]:
+                found[folder][row.id] = row
+                yield row.message_id
+
+    follow(replying_to, _TERMS, answers)
     for folder, rows in found.items():
         keys = [row.key for row in rows.values()]
         for key, now in session.items(folder, keys, THREAD, THREAD_PROPERTIES):

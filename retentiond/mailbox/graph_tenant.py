@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from retentiond.errors import Unreachable
+from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_bench import Bench
-from retentiond.mailbox.graph_line import Answer, Ask
-from retentiond.mailbox.graph_session import NOTHING, Session
+from retentiond.mailbox.graph_session import NO_ITEM, NOTHING, Session
 from retentiond.mailbox.graph_words import (
     RECEIVED,
     NotUnderstood,
@@ -27,8 +27,6 @@ from retentiond.mailbox.likeness import likeness
 
 #: For how many seconds nobody looks whether a receipt came.
 _PAUSE = 5.0
-#: What a server says that would have looked for the item.
-_NO_ITEM = ("erroritemnotfound", "errorinvalididmalformed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def sights(session: Session, wait: float, sleep: Callable[[float], None] = time.
 
     Raises Refused where no folder can be made, Unreachable where the server was lost.
     """
-    if not _may_destroy(session):
+    if not session.can_destroy():
         yield Sight("hard-delete", "unavailable")
         yield Sight("permanent-delete", "unavailable")
         yield Sight("left", "nothing")
@@ -61,15 +59,6 @@ def sights(session: Session, wait: float, sleep: Callable[[float], None] = time.
         yield Sight("left", "more", bench.name)
     else:
         yield Sight("left", "kept" if left else "nothing", str(left) if left else "")
-
-
-def _may_destroy(session: Session) -> bool:
-    """Whether there is a way to destroy: tried on what cannot be. Without any nothing is made at all."""
-    asks = [Ask(f"{session.line.user}/messages/{NOTHING}/permanentDelete", "POST")]
-    if session.items_path:
-        path = f"{session.items_path}/folders/inbox/items/{NOTHING}?disposalType=hardDelete"
-        asks.append(Ask(path, "DELETE"))
-    return any(session.line.ask(ask).code in _NO_ITEM for ask in asks)
 
 
 class _Probe:
@@ -138,7 +127,7 @@ class _Probe:
             return Sight("archive", "none")
         ask = Ask(f"/admin/exchange/mailboxes/{segment(told)}/folders/inbox/items/{NOTHING}")
         answer = self.session.line.ask(ask)
-        return Sight("archive", "served" if answer.code in _NO_ITEM else "told", version)
+        return Sight("archive", "served" if answer.code in NO_ITEM else "told", version)
 
     def _parcel(self, row: Row) -> Iterator[Sight]:
         """Exports the message, opens a session, and imports the same beside it."""

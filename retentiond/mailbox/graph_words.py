@@ -154,9 +154,26 @@ class Row:
         is_asked = self.told.get("isReadReceiptRequested") is True or self.property(RECEIPT) == "true"
         return is_asked and not self.is_read
 
-    def address(self, name: str) -> str:
-        """The address of a single mailbox, such as `from`."""
-        return _address(self.told.get(name))
+    def is_deferred(self, now: datetime) -> bool:
+        """Whether it waits to be sent: scheduled mail is not touched."""
+        until = moment_of(self.property(DEFERRED))
+        return until is not None and until > now
+
+    @property
+    def author(self) -> str:
+        return _address(self.told.get("from"))
+
+    @property
+    def sender(self) -> str:
+        return _address(self.told.get("sender"))
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return tuple(each for name in ("to", "cc", "bcc") for each in self.addresses(f"{name}Recipients"))
+
+    @property
+    def parents(self) -> str:
+        return f"{self.property(PARENT_ID)} {self.property(REFERENCES)}"
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """Those of a list, such as `toRecipients`."""

@@ -11,14 +11,13 @@ import base64
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.header import decode_header, make_header
 from email.message import Message as Mime
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any, Final
 
 from retentiond.mailbox.base import Message
 from retentiond.mailbox.graph_words import LAST_VERB, MESSAGE_FLAGS, PARENT_ID, RECEIVED, REFERENCES, instant
-from retentiond.mailbox.likeness import text_of
+from retentiond.mailbox.likeness import decoded, text_of
 
 SENT: Final = "SystemTime 0x0039"
 _READ: Final = 0x1
@@ -35,7 +34,13 @@ def written(message: Message) -> dict[str, Any]:
     """The body of the request that makes this message. Raises NotSayable."""
     if len(message.content) > HEAVIEST:
         raise NotSayable
-    mime = message_from_bytes(message.content, policy=policy.compat32)
+    try:
+        return _body(message, message_from_bytes(message.content, policy=policy.compat32))
+    except RecursionError:  # parts within parts, more than anybody writes
+        raise NotSayable from None
+
+
+def _body(message: Message, mime: Mime) -> dict[str, Any]:
     own = sorted(flag for flag in message.flags if not flag.startswith("\\"))
     return {
         "subject": _header(mime, "subject"),
@@ -83,7 +88,7 @@ def _people(mime: Mime) -> dict[str, Any]:
 def _named(mime: Mime, name: str) -> Iterator[Mapping[str, Any]]:
     for person, address in getaddresses([str(value) for value in mime.get_all(name, [])]):
         if address:
-            yield {"emailAddress": {"name": _decoded(person) or address, "address": address}}
+            yield {"emailAddress": {"name": decoded(person) or address, "address": address}}
 
 
 def _parts(mime: Mime) -> dict[str, Any]:
@@ -135,14 +140,7 @@ def _attachment(part: Mime) -> dict[str, Any]:
 
 
 def _header(mime: Mime, name: str) -> str:
-    return " ".join(_decoded(str(mime.get(name, ""))).split())
-
-
-def _decoded(raw: str) -> str:
-    try:
-        return str(make_header(decode_header(raw)))
-    except (LookupError, UnicodeError, ValueError):
-        return raw
+    return " ".join(decoded(str(mime.get(name, ""))).split())
 
 
 def _date(mime: Mime) -> datetime | None:

@@ -15,24 +15,12 @@ from retentiond.mailbox.imap_answers import Row, date_time, day, quoted, rows_of
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_folders import Folder
 from retentiond.mailbox.imap_session import Session
+from retentiond.mailbox.trial import TEST_NAME, mime
 
 #: By how many seconds this machine's clock and the server's may differ.
 CLOCK_SECONDS = 300
 _SOME = 20
 _AHEAD = timedelta(days=1)
-
-_TEST_NAME = "retentiond-test-"
-_TEST_MESSAGE = (
-    "From: retentiond <retentiond@retentiond.example>\r\n"
-    "To: retentiond <retentiond@retentiond.example>\r\n"
-    "Subject: retentiond test message\r\n"
-    "Message-ID: <{id}>\r\n"
-    "MIME-Version: 1.0\r\n"
-    "Content-Type: text/plain; charset=us-ascii\r\n"
-    "\r\n"
-    "This is a test message of the mail retention program. It shows whether this server keeps what\r\n"
-    "was destroyed. It holds nothing and may be deleted.\r\n"
-)
 
 
 def abilities(session: Session) -> Abilities:
@@ -121,7 +109,7 @@ def keeps_copies(session: Session) -> bool | None:
         return None
     session.folders()
     token = secrets.token_hex(8)
-    own = (session.prefix.rstrip("/.") + "/" if session.prefix else session.own) + _TEST_NAME + token
+    own = (session.prefix.rstrip("/.") + "/" if session.prefix else session.own) + TEST_NAME + token
     folder = Folder(own, "test", Role.OTHER)
     try:
         if not session.wire.ask(b"CREATE " + folder.argument)[0].is_ok:
@@ -138,7 +126,7 @@ def keeps_copies(session: Session) -> bool | None:
 
 def _try(session: Session, folder: Folder, message_id: str) -> bool | None:
     wire = session.wire
-    content = _TEST_MESSAGE.format(id=message_id).encode("ascii")
+    content = mime(message_id)
     parts = [(b"(\\Seen) " + date_time(datetime.now(UTC)), content)]
     wire.expect(wire.append(folder.argument, parts))
     session.take(folder)

@@ -6,14 +6,18 @@ A folder's role comes from its distinguished name, never from the name that its 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Protocol
 
-from retentiond.core.model import Hindrance, Kind, Place, Role
+from retentiond.core.model import Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
-from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.base import ClockReading, Marker, Scope
+
+#: By how much this machine's clock and the server's may differ.
+CLOCK = timedelta(minutes=5)
 
 ROLES = {
     "inbox": Role.INBOX,
@@ -26,7 +30,8 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may."""
+    """A folder of mail. `path` is its name below the top; it must not be shown, `label` may. `unseen` is how
+    many folders below it the server counts and does not show."""
 
     id: str
     path: str
@@ -35,6 +40,7 @@ class Folder:
     count: int
     is_bin: bool = False
     is_archive: bool = False
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,18 @@ class Layout:
     sees_bins: bool
 
 
+class Signed(Protocol):
+    """An item, as far as a hold goes."""
+
+    @property
+    def categories(self) -> frozenset[str]: ...
+
+    @property
+    def conversation(self) -> str: ...
+
+
 class Folders(ABC):
-    """A mailbox that knows its folders."""
+    """A mailbox that knows its folders, and what in them is held."""
 
     def __init__(self, scope: Scope, marker: Marker) -> None:
         self.scope = scope
@@ -59,6 +75,20 @@ class Folders(ABC):
     def _asked_layout(self) -> Layout:
         """The folders as the server tells of them now."""
 
+    @abstractmethod
+    def bearing_the_sign(self) -> Iterator[tuple[Folder, Signed]]:
+        """What bears the category of a hold, in whatever folder of a helpline, or in those of an advisor's
+        that are looked into (P3)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives up the connection."""
+
+    @property
+    @abstractmethod
+    def clock(self) -> datetime | None:
+        """What time it is by the server's own clock."""
+
     @property
     def target(self) -> str:
         return self.scope.target
@@ -68,6 +98,11 @@ class Folders(ABC):
         if self._layout is None or afresh:
             self._layout = self._asked_layout()
         return self._layout
+
+    def reading(self, now: datetime) -> ClockReading:
+        """This machine's clock beside the server's: the Date header of an answer (RFC 9110, 6.6.1)."""
+        self.layout()
+        return ClockReading(None if self.clock is None else abs(self.clock - now) <= CLOCK)
 
     def know(self, folder: Folder) -> None:
         """A folder that was made since the layout was asked for."""
@@ -114,6 +149,26 @@ class Folders(ABC):
             each for each in self.layout().folders if each.is_bin and each.is_archive == of.is_archive
         )
 
+    # ── holds ────────────────────────────────────────────────────────────────────────────────────
+
+    def held_conversations(self) -> frozenset[str]:
+        """The conversations of which an item bears the category of a hold (P6)."""
+        return frozenset(row.conversation for _, row in self.bearing_the_sign() if row.conversation)
+
+    def conversation_mark(self, row: Signed) -> Mark | None:
+        """The mark of what Exchange counts as one conversation, which means nothing in another mailbox."""
+        if not row.conversation:
+            return None
+        return self.marker.mark("conversation", f"{self.target}\0{row.conversation}")
+
+    def bears_sign(self, row: Signed) -> bool:
+        sign = self.scope.hold_keyword.casefold()
+        return any(each.casefold() == sign for each in row.categories)
+
+    def is_held(self, folder: Folder, row: Signed, conversations: frozenset[str]) -> bool:
+        """By its folder, by its own category, or by that of its conversation."""
+        return folder.role is Role.HOLD or self.bears_sign(row) or row.conversation in conversations
+
 
 def role_of(name: str, path: str, scope: Scope) -> Role:
     """What a folder is for: by its distinguished name, else as the configuration says."""
@@ -156,10 +211,10 @@ def check_configured(target: str, scope: Scope, folders: Iterable[Folder]) -> No
             raise Refused(target, Why.NO_FOLDER, name)
 
 
-def end_of_period(period: Period | None, deleted: datetime | None, clock: datetime | None) -> datetime | None:
+def end_of_period(period: Period | None, deleted: datetime | None) -> datetime | None:
     """Until when single item recovery keeps one item of Recoverable Items: the declared period from the
-    day of its deletion. Where the server does not tell that day, from now on (`clock`)."""
-    deleted = deleted or clock
+    day of its deletion. Where the server does not tell that day there is no end: one that is counted from
+    today would move on every night."""
     if period is None or deleted is None:
         return None
     end = period.after(deleted.date())

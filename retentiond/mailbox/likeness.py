@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
@@ -31,10 +32,13 @@ def likeness(mime: bytes) -> bytes:
 
     Nothing raises on a malformed message: what cannot be read is compared as it stands.
     """
-    message = message_from_bytes(mime, policy=policy.compat32)
     found = hashlib.sha256()
-    for line in _lines(message):
-        found.update(len(line).to_bytes(8, "big") + line)
+    try:
+        message = message_from_bytes(mime, policy=policy.compat32)
+        for line in _lines(message):
+            found.update(len(line).to_bytes(8, "big") + line)
+    except RecursionError:  # parts within parts, more than anybody writes
+        return hashlib.sha256(mime).digest()
     return found.digest()
 
 
@@ -88,7 +92,7 @@ def text_of(part: Message) -> str:
     content = payload if isinstance(payload, bytes) else b""
     try:
         return content.decode(part.get_content_charset("us-ascii"))
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return content.decode("latin-1")
 
 
@@ -101,12 +105,15 @@ def _file_name(part: Message) -> str:
 
 def _text(message: Message, name: str) -> str:
     """A header decoded, with single blanks."""
-    raw = str(message.get(name, ""))
+    return _BLANKS.sub(" ", decoded(str(message.get(name, "")))).strip()
+
+
+def decoded(raw: str) -> str:
+    """The words of a header (RFC 2047); as they stand where they are not to be decoded."""
     try:
-        told = str(make_header(decode_header(raw)))
-    except (LookupError, UnicodeError, ValueError):
-        told = raw
-    return _BLANKS.sub(" ", told).strip()
+        return str(make_header(decode_header(raw)))
+    except (HeaderParseError, LookupError, ValueError):
+        return raw
 
 
 def _addresses(message: Message, name: str) -> list[str]:

@@ -46,7 +46,7 @@ def retry_after(told: str | None) -> float | None:
     """Seconds, from a number or a date (RFC 9110, 10.2.3)."""
     if told is None:
         return None
-    if told.strip().isdigit():
+    if told.strip().isdecimal():
         return float(told)
     with suppress(TypeError, ValueError):
         return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())

@@ -27,6 +27,8 @@ NOTICES: Final[dict[Notice, str]] = {
     " touched; a person must see to them",
     Notice.ITEMS_UNSEEN: "no messages, and this application cannot list them; grant MailboxItem.ReadWrite"
     " (docs/admin/microsoft-365.md)",
+    Notice.FOLDERS_UNSEEN: "folders below it that Microsoft 365 counts and does not show as folders of mail,"
+    " so nothing in them is swept; look what they are, and move mail out of them or delete them",
     Notice.ARCHIVE_UNSWEPT: "a mailbox of its own, which Microsoft Graph cannot sweep: what is due there"
     " stays, and the promise is not kept there; empty or disable it (docs/admin/microsoft-365.md)",
 }

@@ -83,7 +83,10 @@ WHYS: dict[str, str] = {
     "no-mailbox": "there is no such mailbox for this login",
     "no-folder": "a configured folder is missing, and a missing folder is not an empty one",
     "no-uidplus": "the server cannot expunge single messages (UIDPLUS, RFC 4315); nothing is destroyed there",
-    "no-right": "the login may not delete there; grant the rights t and e (RFC 4314)",
+    "no-hard-delete": "this cloud knows no order by which Graph destroys mail, so nothing is destroyed there;"
+    " do not arm, and let Exchange's own retention do it (docs/admin/microsoft-365.md, Other clouds)",
+    "no-right": "the login may not delete there; grant it that (IMAP: the rights t and e, RFC 4314; Exchange:"
+    " docs/admin/exchange.md; Microsoft 365: docs/admin/microsoft-365.md)",
     "read-only": "the folder is read-only for this login",
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",

@@ -64,6 +64,11 @@ def test_what_people_wrote_counts(old: bytes, new: bytes) -> None:
         b"Content-Type: text/plain; charset=none\r\nContent-Transfer-Encoding: base64\r\n\r\n%%%\xff\r\n",
         b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ntext",
         bytes(range(256)) * 4,
+        b"Subject: =?utf-8?b?a?=\r\nFrom: =?utf-8?b?a?= <a@b>\r\n\r\ntext",
+        b'Content-Type: text/plain; charset="a\0b"\r\n\r\ntext',
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(2000)
+        ),
     ],
 )
 def test_nothing_that_a_sender_writes_stops_the_comparison(content: bytes) -> None:

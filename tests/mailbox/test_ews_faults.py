@@ -476,8 +476,7 @@ def tokens(exchange: Exchange, authority: Authority) -> Iterator[TokenServer]:
     server.close()
 
 
-def test_a_token_that_runs_out_is_renewed_once(exchange: Exchange, tokens: TokenServer) -> None:
-    """A question is asked again with a new token; an order is given again only after a look."""
+def by_token(exchange: Exchange, tokens: TokenServer) -> ExchangeGround:
     exchange.allow_impersonation(exchange.service.name)
     ground = ExchangeGround(
         exchange,
@@ -488,6 +487,12 @@ def test_a_token_that_runs_out_is_renewed_once(exchange: Exchange, tokens: Token
         endpoint=exchange.url,
     )
     ground.secret = "the secret"
+    return ground
+
+
+def test_a_token_that_runs_out_is_renewed_once(exchange: Exchange, tokens: TokenServer) -> None:
+    """A question is asked again with a new token; an order is given again only after a look."""
+    ground = by_token(exchange, tokens)
     keys = keys_in(ground, 3)
     with ground.open() as mailbox:
         assert tokens.given == 1
@@ -502,6 +507,24 @@ def test_a_token_that_runs_out_is_renewed_once(exchange: Exchange, tokens: Token
             list(mailbox.look(question()))
         assert caught.value.why is Why.PASSWORD
         assert len(ground.server.faults.struck) == 3
+
+
+def test_a_token_that_runs_out_at_the_bins_is_no_reason_to_call_anything_kept(
+    exchange: Exchange, tokens: TokenServer
+) -> None:
+    """The order was never heard, so it is given again."""
+    ground = by_token(exchange, tokens)
+    keys = keys_in(ground, 3)
+    orders: list[faults.Request] = []
+
+    def is_second(request: faults.Request) -> bool:
+        orders.extend([request] if request.operation == "DeleteItem" else [])
+        return request.operation == "DeleteItem" and len(orders) == 2
+
+    with ground.open() as mailbox:
+        ground.server.faults.at(is_second, faults.unauthorised())
+        assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.DONE: tuple(keys)}
+    assert operations(ground).count("DeleteItem") == 3
 
 
 def test_tls_that_is_not_trusted_is_refused(exchange: Exchange) -> None:

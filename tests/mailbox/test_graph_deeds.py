@@ -3,14 +3,17 @@ the mailbox, conversations that are held, and the proofs by which an application
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from retentiond.config import Proof
 from retentiond.core.model import Kind, Notice, Result, Role
-from retentiond.mailbox.base import Secret
+from retentiond.mailbox.base import Message, Secret
 from retentiond.mailbox.graph_badge import Badge
+from retentiond.mailbox.graph_write import NotSayable, written
 from tests.mailbox.contract import LATELY, LONG_AGO, NOW, due_in, held_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph
@@ -79,6 +82,23 @@ def test_outbox_and_scheduled_mail_are_not_touched(ground: GraphGround) -> None:
     [left] = drafts.items()
     assert b"waits@" in left.content
     assert len(ground.folder("outbox")) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Subject: =?utf-8?b?a?=\r\nFrom: =?utf-8?b?a?= <a@relay.example>\r\n\r\ntext",
+        b'Content-Type: text/plain; charset="a\0b"\r\n\r\ntext',
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(2000)
+        ),
+    ],
+    ids=["header", "charset", "parts"],
+)
+def test_nothing_that_a_sender_writes_stops_what_is_made_anew(content: bytes) -> None:
+    """It is said in JSON, or it is said that it cannot be."""
+    with suppress(NotSayable):
+        assert json.dumps(written(Message("", content, LONG_AGO, frozenset())))
 
 
 @pytest.mark.parametrize("kind", [Kind.HELPLINE, Kind.ADVISOR])

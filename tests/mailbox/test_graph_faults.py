@@ -557,7 +557,12 @@ def test_no_plain_delete_no_move_no_draft_and_nothing_is_sent(graph: Graph) -> N
     ground = GraphGround(graph)
     keys = keys_in(ground, 3)
     with ground.open() as mailbox:
-        mailbox.destroy(mailbox.place(Role.INBOX), keys)
+        [outcome] = mailbox.destroy(mailbox.place(Role.INBOX), keys)
+        assert (outcome.result, outcome.why) == (Result.FAILED, Why.NO_HARD_DELETE)
+        abilities = mailbox.abilities()
+        assert (abilities.destroys_exactly, abilities.missing) == (False, Why.NO_HARD_DELETE)
+        assert mailbox.keeps_copies() is None, "no test message is made that could not be removed"
+    assert not {"createMailFolder"} & set(graph.counts())
     assert not {"deleteMessage", "moveMessage", "createMessage"} & set(graph.counts())
     assert len(ground.messages("inbox")) == 3, "there is no permanentDelete there either"
     assert graph.sent == []

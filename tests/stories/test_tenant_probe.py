@@ -154,6 +154,8 @@ def test_a_cloud_where_nothing_can_be_destroyed_does_not_check_well(graph: Graph
     graph.switches.is_national = True
     assert cloud.run("check") == 1
     assert "line: permissions: MailboxItem.ReadWrite is missing" in cloud.complaints
+    for name in ("line", "ana"):
+        assert f"{name}: abilities: this cloud knows no order by which Graph destroys" in cloud.complaints
 
 
 @pytest.mark.parametrize("is_served", [False, True])

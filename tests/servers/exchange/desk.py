@@ -28,6 +28,9 @@ _XML = "text/xml; charset=utf-8"
 _PAGE = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body>Sign in</body></html>"
 
 
+_LAST = b'IncludesLastItemInRange="%s"'
+
+
 class Desk:
     """The state of a server and its one WSGI application. Whoever touches the state holds `lock`."""
 
@@ -115,6 +118,9 @@ class Desk:
         if action.kind == "stall" and not action.is_committed:
             _wait(action)
         response = None
+        if action.kind == "endless":
+            for view in soap.find_all(envelope.body, "m:IndexedPageItemView"):
+                view.set("Offset", "0")
         if action.is_committed or action.kind in ("all", "item", "stall"):
             response = self._carried_out(envelope, user, action)
         match action.kind:
@@ -135,6 +141,9 @@ class Desk:
             case "soap":
                 values = {} if action.back_off is None else {"BackOffMilliseconds": str(action.back_off)}
                 return _fault(SoapFault(action.code, values))
+            case "endless":
+                assert response
+                response.set_data(response.get_data().replace(_LAST % b"true", _LAST % b"false"))
             case "stall" if action.is_committed:
                 _wait(action)
         assert response

@@ -33,6 +33,7 @@ Where = Literal[
     "item",
     "short",
     "stall",
+    "endless",
 ]
 
 
@@ -128,6 +129,11 @@ def busy_item(index: int, *, stops: bool = False) -> Action:
 def short_answer(count: int = 1) -> Action:
     """Everything is done; the last `count` response messages are missing, at least one is left."""
     return Action("short", count=count, is_committed=True)
+
+
+def endless() -> Action:
+    """Whatever page is asked for, it is the first one, and there are more."""
+    return Action("endless", is_committed=True)
 
 
 def stall(*, is_committed: bool = True) -> Action:

@@ -19,7 +19,7 @@ IMMUTABLE = 'IdType="ImmutableId"'
 WELL_KNOWN = frozenset(
     (
         *("archive", "deleteditems", "drafts", "inbox", "junkemail", "msgfolderroot", "outbox"),
-        *("recoverableitemsdeletions", "sentitems"),
+        *("recoverableitemsdeletions", "sentitems", "syncissues", "conflicts"),
     )
 )
 #: Names that Exchange is said to know beside them; by switch.

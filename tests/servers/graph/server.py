@@ -201,6 +201,10 @@ class Graph:
         for secret, session in self._desk.gate.sessions.items():
             self._desk.gate.sessions[secret] = replace(session, ends=self.clock.now())
 
+    def leads_imports_to(self, host: str) -> None:
+        """From now on each importUrl begins like this."""
+        self._desk.gate.import_host = host
+
     def counts(self) -> dict[str, int]:
         """Operations: how many requests there were, those within a batch among them."""
         return dict(Counter(request.operation for request in self.requests))

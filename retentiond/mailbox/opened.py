@@ -1,0 +1,73 @@
+"""What is the same of every mailbox whose folders are known by id: what it is called, its places, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from retentiond.core.model import Key, Kind, Place, Role
+from retentiond.errors import Unreachable, Why
+from retentiond.mailbox.base import Sameness, Scope
+from retentiond.mailbox.layout import Folders
+
+SomeFolders = TypeVar("SomeFolders", bound=Folders)
+
+
+class Opened(Generic[SomeFolders]):
+    """A mailbox of Exchange, here or in the cloud, that may be open."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._open: SomeFolders | None = None
+
+    @property
+    def target(self) -> str:
+        return self._scope.target
+
+    @property
+    def kind(self) -> Kind:
+        return self._scope.kind
+
+    @property
+    def sameness(self) -> Sameness:
+        return Sameness.PARTS
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
+
+    @property
+    def takes_parcels(self) -> bool:
+        return True
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @property
+    def session(self) -> SomeFolders:
+        """The mailbox while it is open. Raises Unreachable."""
+        if self._open is None:
+            raise Unreachable(self.target, Why.NETWORK)
+        return self._open
+
+    def place(self, role: Role) -> Place:
+        return self.session.place(self.session.in_role(role))
+
+    def find(self, label: str) -> Place | None:
+        folder = self.session.folder(label)
+        return None if folder is None else self.session.place(folder)
+
+    def names(self) -> dict[str, str]:
+        return {folder.label: folder.path for folder in self.session.layout().folders}
+
+    def unmark(self, place: Place, keys: Sequence[Key]) -> None:
+        """Nothing is marked deleted in Exchange. Raises Changed where the folder is gone."""
+        self.session.at(place)

@@ -1,0 +1,201 @@
+"""Only what a look of its own no longer finds is called destroyed on Exchange; nothing goes home twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from retentiond.core.model import Kind, Result, Role
+from retentiond.core.period import Period
+from retentiond.errors import Refused, Unreachable, Unsupported, Why
+from retentiond.mailbox.base import Secret
+from retentiond.mailbox.ews import EwsMailbox
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
+from tests.mailbox.exchange_ground import ExchangeGround
+from tests.mailbox.grounds import MARKER
+from tests.servers.exchange import Exchange, faults
+from tests.servers.mailstore.names import Known
+from tests.servers.seed import letter
+
+
+@pytest.fixture
+def ground(exchange: Exchange) -> ExchangeGround:
+    return ExchangeGround(exchange)
+
+
+def keys_in(ground: ExchangeGround, count: int) -> list[Any]:
+    return [ground.put("inbox", letter(f"k{n}@post.example"), LONG_AGO) for n in range(count)]
+
+
+def test_many_mailboxes_with_one_wrong_password_are_one_attempt(exchange: Exchange) -> None:
+    """Side by side, too: else the account is locked, and nobody's mailbox is swept."""
+    ground = ExchangeGround(exchange)
+    reads: list[int] = []
+
+    def read() -> str:
+        reads.append(1)
+        return "not the password"
+
+    secret = Secret(read)
+    scope = ground.open()._scope  # type: ignore[attr-defined]
+
+    def open_it(_number: int) -> Why:
+        mailbox = EwsMailbox(ground.account, scope, MARKER, ground.address("here"), secret, ground.patience)
+        with pytest.raises(Unreachable) as caught, mailbox:
+            pass
+        return caught.value.why
+
+    with ThreadPoolExecutor(8) as crew:
+        assert set(crew.map(open_it, range(8))) == {Why.PASSWORD}
+    assert len(reads) == 1
+
+
+def test_a_password_that_was_refused_stays_refused_whatever_comes_after(exchange: Exchange) -> None:
+    ground = ExchangeGround(exchange)
+    secret = Secret(lambda: "not the password")
+    secret.is_refused = True
+    scope = ground.open()._scope  # type: ignore[attr-defined]
+    for _ in range(2):
+        with pytest.raises(Unreachable), EwsMailbox(ground.account, scope, MARKER, "x@y.example", secret):
+            pass
+    assert secret.is_refused
+
+
+def test_what_the_server_copied_in_part_is_not_carried_once_more(exchange: Exchange) -> None:
+    """It copies some and refuses the rest, and exports nothing: what stands at home stands there once."""
+    ground = ExchangeGround(exchange)
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(4)]
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place, sent = source.place(Role.SENT), home.place(Role.SENT)
+        exchange.faults.at("CopyItem", faults.one_item("ErrorMoveCopyFailed", 2))
+        exchange.faults.at("ExportItems", faults.every_item("ErrorAccessDenied"), times=None)
+        with pytest.raises(Refused):
+            source.copy(place, keys, home, sent)
+    assert len(ground.messages("sent", "there")) == 3
+
+
+@pytest.mark.parametrize("folder_class", ["IPF.Imap", "IPF.note"])
+def test_a_folder_that_a_program_brought_from_elsewhere_holds_mail(
+    ground: ExchangeGround, folder_class: str
+) -> None:
+    """Outlook gives folders that were dragged from an IMAP account a class of their own."""
+    brought = ground.server.mailbox(ground.address("here")).folder("Brought", folder_class=folder_class)
+    brought.add(letter("old@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+
+
+def test_a_held_copy_in_an_advisors_bins_stays(ground: ExchangeGround) -> None:
+    """It is like a stray that was destroyed, and is another item: somebody holds it."""
+    key = ground.put("sent", reply(1), LONG_AGO)
+    bins = ground.folder("recoverableitemsdeletions")
+    [stray] = ground.folder("sent").items()
+    bins.add(reply(1), LONG_AGO, categories=["$RetentionHold"], extended=stray.extended)
+    with ground.open(Kind.ADVISOR) as mailbox:
+        mailbox.destroy(mailbox.place(Role.SENT), [key])
+    assert len(bins) == 1
+
+
+def test_what_somebody_moved_at_the_last_moment_is_not_called_destroyed(ground: ExchangeGround) -> None:
+    keys = keys_in(ground, 3)
+    inbox, kept = ground.folder("inbox"), ground.folder("Kept")
+    victim = inbox.items()[1].id
+
+    def move(request: faults.Request) -> bool:
+        if request.operation == "DeleteItem" and len(kept) == 0:
+            inbox.move(victim, kept)
+        return False
+
+    ground.server.faults.at(move, faults.html())
+    with ground.open() as mailbox:
+        told = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
+    assert told == {Result.DONE: (keys[0], keys[2]), Result.GONE_ALREADY: (keys[1],)}
+
+
+def test_what_came_into_a_bin_on_an_unknown_day_is_tried(exchange: Exchange) -> None:
+    """Else it would be called kept until a day that moves on every night."""
+    ground = ExchangeGround(exchange, single_item_recovery=Period.parse("14 days"))
+    purges = ground.folder("recoverableitemspurges")
+    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
+    with ground.open() as mailbox:
+        view = view_of(mailbox, "recoverable-purges")
+        assert view.census.hindrance is None
+        [key] = due_in(view)
+        assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
+    assert len(purges) == 0
+
+
+def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
+    """A server that gives the same page again and again is not asked for ever."""
+    keys_in(ground, 3)
+    with ground.open() as mailbox:
+        ground.server.faults.at(
+            lambda request: request.operation == "FindItem" and request.items == 1,
+            faults.endless(),
+            times=100,
+        )
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+        assert caught.value.why is Why.PROTOCOL
+    assert len(ground.server.faults.struck) < 20
+
+
+@pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
+def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
+    ground: ExchangeGround, code: str
+) -> None:
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(3)]
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        messages = list(source.fetch(source.place(Role.SENT), keys))
+        ground.server.faults.at("CreateItem", faults.every_item(code))
+        with pytest.raises(Unsupported) as caught:
+            home.add(home.place(Role.SENT), messages)
+    assert caught.value.why is Why.NO_PARCEL
+    assert len(ground.messages("sent", "there")) == 2
+
+
+def test_copies_of_mail_in_the_folders_of_synchronising_are_mail(ground: ExchangeGround) -> None:
+    """Outlook keeps there the other version of a message, and what it could not bring to the server (P2)."""
+    mailbox_there = ground.server.mailbox(ground.address("here"))._mailbox
+    top = mailbox_there.known("msgfolderroot")
+    issues = mailbox_there.make(Known("syncissues", "Sync Issues", "msgfolderroot"), top)
+    mailbox_there.make(Known("conflicts", "Conflicts", "syncissues"), issues)
+    ground.folder("conflicts").add(letter("old@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+
+
+@pytest.mark.parametrize("is_packed", [True, False], ids=["parcel", "MIME"])
+def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGround, is_packed: bool) -> None:
+    """Else it would be found as a twin the next time: the reply would be gone, and its copy another."""
+    keys = [ground.put("sent", reply(n), LATELY) for n in range(3)]
+    home_sent = ground.folder("sent", "there")
+
+    def spoil(request: faults.Request) -> bool:
+        copies = home_sent.items()
+        if request.operation == "GetItem" and copies and not copies[0].categories:
+            home_sent.mark(copies[0].id, categories=["Blue"])
+        return False
+
+    with ground.open(Kind.ADVISOR) as source, ground.open(where="there") as home:
+        place = source.place(Role.SENT)
+        packed = source.pack(place, keys) if is_packed else {}
+        messages = [replace(each, parcel=packed.get(each.key, "")) for each in source.fetch(place, keys)]
+        ground.server.faults.at(spoil, faults.html())
+        with pytest.raises(Refused) as caught:
+            home.add(home.place(Role.SENT), messages[:1])
+    assert caught.value.why is Why.NOT_KEPT
+    assert len(home_sent) == 0
+
+
+def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen(exchange: Exchange) -> None:
+    """It is not after a deed that went well either."""
+    ground = ExchangeGround(exchange, has_recoverable_items=False)
+    keys = keys_in(ground, 2)
+    with ground.open() as mailbox:
+        place = mailbox.place(Role.INBOX)
+        mailbox.destroy(place, keys)
+        assert not mailbox.stand(place, keys).is_final
