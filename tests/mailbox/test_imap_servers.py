@@ -16,8 +16,10 @@ from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.imap import ImapMailbox
 from tests.mailbox.contract import CUTOFF, HOLD, LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.grounds import HELPLINE, MARKER, ImapGround, account
+from tests.mailbox.test_imap_contract import POOR
 from tests.servers.client import signed_in
 from tests.servers.dovecot import Dovecot
+from tests.servers.fixtures import DovecotFactory
 from tests.servers.proxy import Proxy
 from tests.servers.seed import Seed, append_all, letter
 from tests.servers.troubles import Trouble
@@ -223,6 +225,29 @@ def test_a_refusal_in_the_middle_does_not_hide_what_was_done(
         outcome = results(mailbox.destroy(mailbox.place(Role.INBOX), keys))
     assert outcome == {Result.DONE: tuple(keys)}
     assert ground.messages("inbox") == []
+
+
+@pytest.mark.parametrize("without", ["", "UNSELECT"])
+def test_a_server_with_nothing_but_uidplus_destroys_as_exactly(
+    dovecot_factory: DovecotFactory, authority: Authority, without: str
+) -> None:
+    """Courier has no CONDSTORE, ESEARCH, LITERAL+, MOVE or SPECIAL-USE; and never is a folder left by CLOSE,
+    which would expunge what others marked."""
+    poor = POOR.replace("SPECIAL-USE", "UIDPLUS").replace("MOVE ", "").replace(without, "")
+    server = dovecot_factory(capability=poor)
+    ground = ImapGround(server, server.new_user("here"), server.new_user("there"))
+    keys = [ground.put("sent", letter(f"p{n}@post.example"), LONG_AGO) for n in range(9)]
+    theirs = ground.put("sent", letter("theirs@post.example"), LATELY, ["\\Deleted"])
+    with (
+        Proxy(server, authority) as proxy,
+        through(proxy, ground, roles={Role.SENT: "Sent"}) as mailbox,
+    ):
+        place = view_of(mailbox, "sent").place
+        assert results(mailbox.destroy(place, keys[::2])) == {Result.DONE: tuple(keys[::2])}
+        mailbox.add(place, [Message(1, reply(1), LATELY, frozenset({"\\Seen"}))])
+        assert not proxy.verbs() & {"CLOSE", "EXPUNGE", "MOVE", "UID MOVE"}
+    assert [seen.uid for seen in ground.messages("sent")][:-1] == [*keys[1::2], theirs]
+    ground.close()
 
 
 # ── twins ────────────────────────────────────────────────────────────────────────────────────────
