@@ -70,10 +70,12 @@ def listed_in(answer: Answer) -> Iterator[Listed]:
     for line in answer.untagged(b"LIST"):
         attributes, separator, told, *_more = parsed(line)
         told = b"NIL" if told is None else told
-        if not isinstance(attributes, tuple) or not told or _CONTROL.search(told):
+        if not isinstance(attributes, tuple):
             raise ValueError("not a folder")
         lower = frozenset(_text(word).lower() for word in attributes)
         if not lower & _CLOSED:
+            if not told or _CONTROL.search(told):
+                raise ValueError("not a name")
             yield Listed(_decoded(told), lower, _text(separator or b""), told)
 
 
