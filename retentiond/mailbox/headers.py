@@ -22,6 +22,8 @@ THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES
 PARTY_FIELDS = (*THREAD_FIELDS, "REPLY-TO")
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_LINE_END = re.compile(r"\r?\n")
+_HEADER_END = re.compile(rb"\r\n\r\n|\n\n")
 _ONE_ADDRESS = re.compile(r'\s*(?:"[^"\\]*"|[^"<>@,;:()]*?)\s*<([^<>@,\s"]+@[^<>@,\s"]+)>\s*')
 _ID = re.compile(r"<([^<>]+)>")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -31,10 +33,11 @@ _LONGEST_ADDRESS = 254
 
 def fields_of(header: bytes) -> dict[str, str]:
     """The fields of a header block: lower-case name to unfolded value; repeated fields are joined."""
-    head = header.split(b"\r\n\r\n", 1)[0].split(b"\n\n", 1)[0]
+    end = _HEADER_END.search(header)
+    head = header[: end.start()] if end else header
     text = _FOLD.sub("", head.decode("utf-8", "surrogateescape"))
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in _LINE_END.split(text):  # splitlines() would end one at a form feed within a name
         name, colon, value = line.partition(":")
         if colon:
             name = name.strip().lower()
@@ -120,7 +123,7 @@ def message_ids_of(header: bytes) -> list[str]:
 
 def likeness_of(content: bytes, marker: Marker) -> Likeness:
     """By what a twin of this message is sought."""
-    message = fields_of(content[: 64 * 1024]).get("message-id", "").strip()
+    message = fields_of(content).get("message-id", "").strip()
     return Likeness(marker.message(message), len(content), hint=message)
 
 

@@ -10,7 +10,16 @@ from typing import Self
 from retentiond.config import ImapAccount, Login
 from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox import imap_carry, imap_destroy, imap_holds, imap_kin, imap_look, imap_probe
+from retentiond.mailbox import (
+    imap_carry,
+    imap_destroy,
+    imap_holds,
+    imap_kin,
+    imap_look,
+    imap_probe,
+    imap_strays,
+    imap_twins,
+)
 from retentiond.mailbox.base import (
     Abilities,
     ClockReading,
@@ -42,7 +51,7 @@ class ImapMailbox:
         self._mailbox = mailbox
         self._secret = secret
         self._open: Session | None = None
-        self._indexes: dict[Place, imap_carry.Index] = {}
+        self._indexes: dict[Place, imap_twins.Index] = {}
 
     @property
     def target(self) -> str:
@@ -102,7 +111,7 @@ class ImapMailbox:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         if self.kind is Kind.ADVISOR:
-            return imap_look.look_for_strays(self._session, question)
+            return imap_strays.look_for_strays(self._session, question)
         return imap_look.look(self._session, question)
 
     def message_ids(self) -> Iterator[str]:
@@ -146,7 +155,7 @@ class ImapMailbox:
         return {}
 
     def copies(self, place: Place, of: Sequence[Likeness], by: Sameness) -> Iterator[Copy]:
-        return imap_carry.copies(self._session, place, of, by, self._indexes)
+        return imap_twins.copies(self._session, place, of, by, self._indexes)
 
     def add(self, place: Place, messages: Sequence[Message]) -> None:
         imap_carry.add(self._session, place, messages)

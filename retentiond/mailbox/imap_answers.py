@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, TypeAlias
 
-from imapclient.response_parser import parse_response
-
 Line: TypeAlias = list[bytes]
 
 #: More messages than any folder has: a server that names more is not believed.
@@ -33,6 +31,9 @@ _ESEARCH_RESULT = re.compile(
     rb'\(TAG "?[^\s")]+"?\)( UID)?( (ALL [\d:,]+|(MIN|MAX|COUNT|MODSEQ) \d+))*', re.IGNORECASE
 )
 _ESEARCH = re.compile(rb'\* ESEARCH \(TAG "?([^\s")]+)"?\)', re.IGNORECASE)
+#: A bracket, a quoted string or an atom, which another word may follow only behind a blank or a bracket.
+_WORD = re.compile(rb'\s*([()]|(?:"(?:[^"\\]|\\.)*"|[^\s()"]+)(?=[\s()]|\Z))')
+_ANNOUNCED = re.compile(rb"~?\{\d+\+?\}\s*\Z")
 _ZONES: dict[bytes, tzinfo] = {}
 
 
@@ -260,12 +261,39 @@ def status_of(answer: Answer) -> dict[bytes, int]:
 
 
 def parsed(line: Line) -> tuple[Any, ...]:
-    """The words and lists of a LIST, NAMESPACE or MYRIGHTS answer; () where it makes no sense."""
-    parts: list[Any] = []
+    """The words (None for NIL) and the lists, as tuples, of a LIST, NAMESPACE or MYRIGHTS answer.
+
+    Raises ValueError where it makes no sense: what is passed over there would be nobody's business.
+    """
+    open_lists: list[list[Any]] = [[]]
     for number in range(0, len(line), 2):
-        text = line[number]
-        parts.append((text, line[number + 1]) if number + 1 < len(line) else text)
-    try:
-        return tuple(parse_response(parts))
-    except Exception:  # a foreign parser, and its errors carry the server's words
-        return ()
+        has_literal = number + 1 < len(line)
+        text = _ANNOUNCED.sub(b"", line[number]) if has_literal else line[number]
+        for word in _words(text):
+            if word == b"(":
+                open_lists.append([])
+            elif word == b")":
+                whole = open_lists.pop()
+                open_lists[-1].append(tuple(whole))  # IndexError is a LookupError: nothing was open
+            else:
+                open_lists[-1].append(_plain(word))
+        if has_literal:
+            open_lists[-1].append(line[number + 1])
+    [words] = open_lists
+    return tuple(words)
+
+
+def _words(text: bytes) -> Iterator[bytes]:
+    at = 0
+    while text[at:].strip():
+        match = _WORD.match(text, at)
+        if match is None:
+            raise ValueError("not an answer that can be read")
+        yield match[1]
+        at = match.end()
+
+
+def _plain(word: bytes) -> bytes | None:
+    if word.startswith(b'"'):
+        return _ESCAPED.sub(rb"\1", word[1:-1])
+    return None if word.upper() == b"NIL" else word

@@ -8,37 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from retentiond.core.model import Key, Mark, Place, Role
+from retentiond.core.model import Key, Place
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Message, Sameness
-from retentiond.mailbox.headers import fields_of, likeness_of
-from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of, quoted
+from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Message
+from retentiond.mailbox.imap_answers import Answer, Row, date_time, keys_of
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_session import Session, numbers
 from retentiond.mailbox.imap_stream import LONGEST_LITERAL
-from retentiond.mailbox.likeness import digest
 
 #: Flags that stay behind: one is a deed of somebody's, the other the server's own (decisions: strays).
 _LEFT_BEHIND = frozenset(("\\deleted", "\\recent"))
-#: Up to so many likenesses the server searches for each; above, the folder's Message-IDs are read once.
-_SEARCHED_SINGLY = 20
-_INDEXED_AT_ONCE = 5_000
 _SIZES_AT_ONCE = 5_000
-_LONGEST_HINT = 500
 
 _NO_ATOM = re.compile(r'[^\x21-\x7e]|[(){%*"\\\]]')
-_DELETED, _SEEN_WHOLE = "\\deleted", (b"INTERNALDATE", b"FLAGS", b"BODY")
-
-
-@dataclass(slots=True)
-class Index:
-    """Which messages of a folder have which Message-ID and size, up to `next_uid`."""
-
-    next_uid: int = 1
-    found: dict[tuple[Mark, int], list[int]] = field(default_factory=dict)
+_SEEN_WHOLE = (b"INTERNALDATE", b"FLAGS", b"BODY")
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
@@ -49,8 +34,8 @@ def fetch(
 ) -> Iterator[Message]:
     """The verb of the port. Raises Refused(too-big) for what cannot be carried."""
     session.look_again(place)
-    weights = zip(numbers(keys), sizes, strict=True) if sizes else _sizes(session, place, numbers(keys))
-    for row in _whole(session, place, weights):
+    weights = zip(numbers(keys), sizes, strict=True) if sizes else sizes_of(session, place, numbers(keys))
+    for row in whole(session, place, weights):
         if row.received is not None:
             yield Message(row.uid, row.body, row.received, carried(row.flags))
 
@@ -65,7 +50,7 @@ def carried(flags: Iterable[str]) -> frozenset[str]:
     )
 
 
-def _whole(session: Session, place: Place, weights: Iterable[tuple[int, int]]) -> Iterator[Row]:
+def whole(session: Session, place: Place, weights: Iterable[tuple[int, int]]) -> Iterator[Row]:
     """Messages whole, in order of key; at most CARRY_BYTES of them at a time in memory. `weights` are
     keys and sizes."""
     wire = session.wire
@@ -81,7 +66,7 @@ def _whole(session: Session, place: Place, weights: Iterable[tuple[int, int]]) -
             yield from (rows[key] for key in portion if key in rows)
 
 
-def _sizes(session: Session, place: Place, keys: Sequence[int]) -> list[tuple[int, int]]:
+def sizes_of(session: Session, place: Place, keys: Sequence[int]) -> list[tuple[int, int]]:
     wire = session.wire
     wanted = set(keys)
     sizes: dict[int, int] = {}
@@ -103,64 +88,6 @@ def _portions(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
         weight += size
     if portion:
         yield portion
-
-
-# ── looking for twins ────────────────────────────────────────────────────────────────────────────
-
-
-def copies(
-    session: Session, place: Place, of: Sequence[Likeness], by: Sameness, indexes: dict[Place, Index]
-) -> Iterator[Copy]:
-    """The verb of the port. The index of a folder grows with the folder and is never read twice."""
-    opened = session.look_again(place)
-    wanted = {_known_by(likeness.message, likeness.size, by) for likeness in of}
-    if len(of) <= _SEARCHED_SINGLY and all(_can_be_searched(likeness.hint) for likeness in of):
-        candidates = set(_sizes(session, place, sorted(_searched(session, place, of))))
-    else:
-        index = indexes.setdefault(place, Index())
-        _grow(session, place, index, opened.next_uid)
-        candidates = {
-            (uid, size)
-            for (message, size), uids in index.found.items()
-            if _known_by(message, size, by) in wanted
-            for uid in uids
-        }
-    keyword = session.scope.hold_keyword.casefold()
-    for row in _whole(session, place, candidates):
-        like = likeness_of(row.body, session.marker)
-        if _known_by(like.message, like.size, by) in wanted and row.received is not None:
-            flags = {flag.lower() for flag in row.flags}
-            is_held = place.role is Role.HOLD or keyword in {flag.casefold() for flag in flags}
-            there = frozenset(flag for flag in row.flags if flag.lower() != "\\recent")
-            yield Copy(row.uid, digest(row.body, by), row.received, there, is_held, _DELETED in flags)
-
-
-def _known_by(message: Mark, size: int, by: Sameness) -> tuple[Mark, int]:
-    return message, size if by is Sameness.BYTES else 0
-
-
-def _can_be_searched(hint: str) -> bool:
-    return bool(hint) and hint.isascii() and hint.isprintable() and len(hint) <= _LONGEST_HINT
-
-
-def _searched(session: Session, place: Place, of: Sequence[Likeness]) -> set[int]:
-    hints = {likeness.hint.strip().strip("<>") for likeness in of}
-    criteria = [b"HEADER Message-ID " + quoted(hint.encode("ascii")) for hint in sorted(hints)]
-    return {uid for found in session.wire.search(*criteria, label=place.folder) for uid in found}
-
-
-def _grow(session: Session, place: Place, index: Index, next_uid: int) -> None:
-    """Reads size and Message-ID of what came since the last time."""
-    wire = session.wire
-    [fresh] = wire.search(b"UID %d:*" % index.next_uid, label=place.folder)
-    keys = [uid for uid in fresh if uid >= index.next_uid]
-    items = b"RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
-    for uids in wire.sets(keys, _INDEXED_AT_ONCE):
-        for row in wire.fetch_rows(uids, items, (b"RFC822.SIZE", b"BODY"), place.folder):
-            if row.uid >= index.next_uid:
-                message = session.marker.message(fields_of(row.body).get("message-id", ""))
-                index.found.setdefault((message, row.size), []).append(row.uid)
-    index.next_uid = max([next_uid if next_uid < 2**32 else 0, index.next_uid, *(key + 1 for key in keys)])
 
 
 # ── adding ───────────────────────────────────────────────────────────────────────────────────────

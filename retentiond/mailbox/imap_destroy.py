@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from retentiond.core.model import Hindrance, Key, Outcome, Place, Result, Role
-from retentiond.errors import Refused, Unsupported, Why
+from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.imap_answers import Answer, keys_of, status_of
 from retentiond.mailbox.imap_session import Opened, Session, numbers
@@ -77,17 +77,32 @@ class _Deed:
 
     def done(self) -> tuple[Outcome, ...]:
         since, first = self._last_look(self._keys)
+        try:
+            return self._struck(since, first)
+        except Refused as error:  # what was done by then nobody has seen yet
+            raise Unreachable(error.target, error.why, error.detail) from None
+
+    def _struck(self, since: int | None, first: _Stand) -> tuple[Outcome, ...]:
         now = first
+        why = "not-removed"
         for attempt in range(1, ROUNDS + 1):
             doomed = now.present - now.held
             if not doomed:
                 break
             self._tried |= doomed
-            self._strike(sorted(doomed), since, is_pipelined=attempt < ROUNDS)
+            # What bears the mark already would be expunged in the same write although the STORE failed.
+            marked = doomed & now.deleted
+            try:
+                self._strike(sorted(doomed - marked), since, is_pipelined=attempt < ROUNDS)
+                self._strike(sorted(marked), since, is_pipelined=False)
+            except Refused as error:
+                why = error.why.value
             since, now = self._last_look(self._keys)
+            if why != "not-removed":
+                break
         # A mark that we set and that did not lead to an end is taken back; another client's is not.
         self._unmark((now.deleted & self._tried) - first.deleted)
-        return self._outcomes(now)
+        return self._outcomes(now, why)
 
     def _last_look(self, keys: Sequence[int]) -> tuple[int | None, _Stand]:
         """The state of the folder is noted before it is searched, so that what comes later shows."""
@@ -103,7 +118,7 @@ class _Deed:
 
     def _strike(self, doomed: Sequence[int], since: int | None, *, is_pipelined: bool) -> None:
         condition = b"" if since is None else b" (UNCHANGEDSINCE %d)" % since
-        for uids in self._wire.sets(doomed, len(doomed)):
+        for uids in self._wire.sets(doomed, max(1, len(doomed))):
             store = b"UID STORE " + uids + condition + b" +FLAGS.SILENT (\\Deleted)"
             if is_pipelined:
                 answers = self._wire.ask(store, b"UID EXPUNGE " + uids, keeps=False)
@@ -130,7 +145,7 @@ class _Deed:
     def _unmark(self, keys: Iterable[int]) -> None:
         unmark_in_open_folder(self._wire, sorted(keys))
 
-    def _outcomes(self, now: _Stand) -> tuple[Outcome, ...]:
+    def _outcomes(self, now: _Stand, why: str) -> tuple[Outcome, ...]:
         gone = [key for key in self._keys if key not in now.present]
         left = [key for key in self._keys if key in now.present and key not in now.held]
         found = (
@@ -138,7 +153,7 @@ class _Deed:
             (Result.GONE_ALREADY, [key for key in gone if key not in self._tried], ""),
             (Result.HELD, [key for key in self._keys if key in now.present and key in now.held], ""),
             (Result.CHANGED, [key for key in left if key in self._touched], ""),
-            (Result.FAILED, [key for key in left if key not in self._touched], "not-removed"),
+            (Result.FAILED, [key for key in left if key not in self._touched], why),
         )
         return tuple(
             Outcome(self._place, result, tuple(keys), why=why) for result, keys, why in found if keys

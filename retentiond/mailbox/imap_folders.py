@@ -6,6 +6,7 @@ A name shown by the server is compared decoded, in NFC; it never leaves this roo
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,65 +28,73 @@ _SPECIAL = {
 }
 _VIRTUAL = frozenset(("\\all", "\\flagged", "\\important"))
 _CLOSED = frozenset(("\\noselect", "\\nonexistent"))
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Listed:
-    """A folder as LIST tells it: its name decoded, its attributes in lower case."""
+    """A folder as LIST tells it: its name decoded, its attributes in lower case; `told` is the name as it
+    was written."""
 
     name: str
     attributes: frozenset[str]
     separator: str
+    told: bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Folder:
-    """A folder of the target. `name` is the server's; only `label` and `role` may be shown."""
+    """A folder of the target. `name` is the server's; only `label` and `role` may be shown. `told` is the
+    name as the server wrote it."""
 
     name: str
     label: str
     role: Role
+    told: bytes
     is_virtual: bool = False
 
     @property
     def argument(self) -> bytes:
-        """The name as a command takes it: modified UTF-7 in quotes (RFC 3501, 5.1.3)."""
-        return argument(self.name)
+        """The name as a command takes it: in quotes, and not a byte unlike what the server told."""
+        return quoted(self.told)
 
 
-def argument(name: str) -> bytes:
-    return quoted(bytes(encode(name)))
+def wire_name(name: str) -> bytes:
+    """A name of our own as it travels: modified UTF-7 (RFC 3501, 5.1.3)."""
+    return bytes(encode(name))
 
 
 def listed_in(answer: Answer) -> Iterator[Listed]:
-    """The folders of a LIST answer, those left out that cannot be opened."""
+    """The folders of a LIST answer, those left out that cannot be opened. Raises ValueError where one
+    cannot be read: it would never be looked into, and nobody told."""
     for line in answer.untagged(b"LIST"):
-        words = parsed(line)
-        if len(words) < 3:
-            continue
-        attributes = frozenset(_text(word).lower() for word in words[0])
-        if not attributes & _CLOSED:
-            yield Listed(decode(_bytes(words[2])), attributes, _text(words[1] or b""))
+        attributes, separator, told, *_more = parsed(line)
+        told = b"NIL" if told is None else told
+        if not isinstance(attributes, tuple):
+            raise ValueError("not a folder")
+        lower = frozenset(_text(word).lower() for word in attributes)
+        if not lower & _CLOSED:
+            if not told or _CONTROL.search(told):
+                raise ValueError("not a name")
+            yield Listed(_decoded(told), lower, _text(separator or b""), told)
 
 
-def foreign_prefixes(answer: Answer) -> tuple[str, ...]:
-    """Where other users' and shared folders begin (NAMESPACE, RFC 2342): not this mailbox's."""
+def _decoded(told: bytes) -> str:
+    """A name in modified UTF-7; where a server writes what is none, its bytes, no two names alike."""
+    try:
+        return str(decode(told)) if told.isascii() else told.decode("utf-8", "surrogateescape")
+    except ValueError:
+        return told.decode("ascii")
+
+
+def prefixes(answer: Answer) -> tuple[str, tuple[str, ...]]:
+    """Where the login's own folders begin, such as "" or "INBOX.", and where other users' and shared ones
+    do (NAMESPACE, RFC 2342), which are not this mailbox's. Raises ValueError where that is not told."""
     for line in answer.untagged(b"NAMESPACE"):
-        return tuple(
-            prefix
-            for space in parsed(line)[1:]
-            for prefix in (decode(_bytes(entry[0])) for entry in space or ())
-            if prefix
-        )
-    return ()
-
-
-def own_prefix(answer: Answer) -> str:
-    """Where the login's own folders begin, such as "" or "INBOX."."""
-    for line in answer.untagged(b"NAMESPACE"):
-        for entry in (parsed(line) or (None,))[0] or ():
-            return str(decode(_bytes(entry[0])))
-    return ""
+        own, others, shared = parsed(line)
+        foreign = (_decoded(prefix) for prefix, *_more in (*(others or ()), *(shared or ())))
+        return _decoded(own[0][0]) if own else "", tuple(prefix for prefix in foreign if prefix)
+    raise ValueError("no namespace")
 
 
 def folders_of(
@@ -104,7 +113,7 @@ def folders_of(
     for each, role in roles:
         has_word = role is not Role.OTHER and (how_many[role] == 1 or book.is_named_for(each, role))
         label = role.value if has_word else book.configured(each) or marker.folder(scope.target, each.name)
-        folders.append(Folder(each.name, label, role, bool(each.attributes & _VIRTUAL)))
+        folders.append(Folder(each.name, label, role, each.told, bool(each.attributes & _VIRTUAL)))
     return tuple(folders)
 
 
@@ -186,10 +195,5 @@ def _known(name: str) -> str:
     return "INBOX" if name.upper() == "INBOX" else name
 
 
-def _bytes(word: object) -> bytes:
-    """A word of the foreign parser, which turns a folder called 2025 into a number."""
-    return word if isinstance(word, bytes) else str(word).encode("ascii", "replace")
-
-
-def _text(word: object) -> str:
-    return _bytes(word).decode("ascii", "replace")
+def _text(word: bytes) -> str:
+    return word.decode("ascii", "replace")

@@ -11,7 +11,7 @@ from retentiond.mailbox.base import Wanted
 from retentiond.mailbox.headers import THREAD_FIELDS, marks_of
 from retentiond.mailbox.imap_answers import day, quoted
 from retentiond.mailbox.imap_folders import is_named
-from retentiond.mailbox.imap_look import either, headers
+from retentiond.mailbox.imap_rows import either, headers
 from retentiond.mailbox.imap_session import Session, numbers
 
 #: A day in the zone of a server may begin 14 hours from ours; the INTERNALDATE decides.

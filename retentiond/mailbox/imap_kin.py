@@ -14,7 +14,8 @@ from retentiond.mailbox.base import Question
 from retentiond.mailbox.headers import KIN_FIELDS, marks_of, message_ids_of
 from retentiond.mailbox.imap_answers import Row, quoted
 from retentiond.mailbox.imap_folders import is_named
-from retentiond.mailbox.imap_look import either, surely_due
+from retentiond.mailbox.imap_look import surely_due
+from retentiond.mailbox.imap_rows import either
 from retentiond.mailbox.imap_session import Session, numbers
 
 _AT_ONCE = 2_000

@@ -13,7 +13,7 @@ from retentiond.errors import MailboxError, Refused, Unreachable
 from retentiond.mailbox.base import Abilities, ClockReading
 from retentiond.mailbox.imap_answers import Row, date_time, day, quoted, rows_of
 from retentiond.mailbox.imap_destroy import remove
-from retentiond.mailbox.imap_folders import Folder
+from retentiond.mailbox.imap_folders import Folder, wire_name
 from retentiond.mailbox.imap_session import Session
 from retentiond.mailbox.trial import TEST_NAME, mime
 
@@ -110,7 +110,7 @@ def keeps_copies(session: Session) -> bool | None:
     session.folders()
     token = secrets.token_hex(8)
     own = (session.prefix.rstrip("/.") + "/" if session.prefix else session.own) + TEST_NAME + token
-    folder = Folder(own, "test", Role.OTHER)
+    folder = Folder(own, "test", Role.OTHER, wire_name(own))
     try:
         if not session.wire.ask(b"CREATE " + folder.argument)[0].is_ok:
             return None
@@ -139,17 +139,18 @@ def _try(session: Session, folder: Folder, message_id: str) -> bool | None:
     session.leave()
     if left:
         return None
-    kept = [each.name for each in session.listed() if _is_in(session, each.name, criterion)]
-    for name in kept:
+    listed = [Folder(each.name, "test", Role.OTHER, each.told) for each in session.listed()]
+    kept = [folder for folder in listed if _is_in(session, folder, criterion)]
+    for folder in kept:
         with suppress(MailboxError):
-            _clean(session, name, criterion)
+            _clean(session, folder, criterion)
     return bool(kept)
 
 
-def _is_in(session: Session, name: str, criterion: bytes) -> bool:
+def _is_in(session: Session, folder: Folder, criterion: bytes) -> bool:
     """Folders that may be listed and not opened hold nothing that we could find."""
     try:
-        session.look_at(Folder(name, "test", Role.OTHER))
+        session.look_at(folder)
         return bool(session.wire.search(criterion)[0])
     except Unreachable:
         raise
@@ -157,8 +158,8 @@ def _is_in(session: Session, name: str, criterion: bytes) -> bool:
         return False
 
 
-def _clean(session: Session, name: str, criterion: bytes) -> None:
-    session.take(Folder(name, "test", Role.OTHER))
+def _clean(session: Session, folder: Folder, criterion: bytes) -> None:
+    session.take(folder)
     [found] = session.wire.search(criterion)
     remove(session, found)
     session.leave()

@@ -15,9 +15,8 @@ from retentiond.mailbox.imap_folders import (
     Folder,
     Listed,
     folders_of,
-    foreign_prefixes,
     listed_in,
-    own_prefix,
+    prefixes,
 )
 from retentiond.mailbox.wire import Wire
 
@@ -68,11 +67,12 @@ class Session:
     def folders(self) -> tuple[Folder, ...]:
         """The target's folders as they are now. Raises Refused(no-folder) where a configured one lacks."""
         if self._foreign is None:
-            self._foreign = ()
+            foreign: tuple[str, ...] = ()
             if self.wire.offers("NAMESPACE"):
                 answer = self.wire.expect(self.wire.ask(b"NAMESPACE")[0])
                 with self.wire.reading():
-                    self._foreign, self.own = foreign_prefixes(answer), own_prefix(answer)
+                    self.own, foreign = prefixes(answer)
+            self._foreign = foreign
         found = folders_of(self.listed(), self.scope, self.marker, self.prefix, self._foreign)
         if not found:  # every mailbox has an INBOX: an empty listing is no evidence of an empty mailbox
             raise Refused(self.target, Why.NO_MAILBOX)
@@ -98,7 +98,9 @@ class Session:
         """Where the folder stands now, without opening it."""
         command = b"STATUS " + folder.argument + b" (UIDVALIDITY)"
         answer = self.wire.expect(self.wire.ask(command)[0], folder.label)
-        return Place(self.target, folder.label, folder.role, status_of(answer).get(b"UIDVALIDITY", 0))
+        with self.wire.reading():
+            version = status_of(answer)[b"UIDVALIDITY"]
+        return Place(self.target, folder.label, folder.role, version)
 
     # ── opening ──────────────────────────────────────────────────────────────────────────────────
 
@@ -147,10 +149,10 @@ class Session:
             commands.append(b"MYRIGHTS " + folder.argument)
         answers = wire.ask(*commands)
         answer = wire.expect(answers[0], folder.label)
-        numbers_told = (line[0][2:-7] for line in answer.lines if line[0].endswith(b" EXISTS"))
-        exists = next((int(number) for number in numbers_told if number.isdigit()), 0)
+        with wire.reading():
+            exists, version = _exists(answer), int(answer.told(b"UIDVALIDITY") or b"")
         wire.exists, wire.next_uid = exists, _number(answer, b"UIDNEXT") or 2**32
-        place = Place(self.target, folder.label, folder.role, _number(answer, b"UIDVALIDITY"))
+        place = Place(self.target, folder.label, folder.role, version)
         self._at, self._name, self._may_write = place, folder.argument, verb == b"SELECT "
         lasting = (answer.told(b"PERMANENTFLAGS") or b"").strip(b"()").lower().decode("ascii", "replace")
         return Opened(
@@ -167,7 +169,8 @@ class Session:
         OK and removes nothing (RFC 4314, 4; `d` alone is how RFC 2086 says both)."""
         if not self.wire.offers("UIDPLUS"):
             return Hindrance.NO_UIDPLUS
-        told = next((parsed(line) for line in rights.untagged(b"MYRIGHTS")), ()) if rights else ()
+        with self.wire.reading():
+            told = next((parsed(line) for line in rights.untagged(b"MYRIGHTS")), ()) if rights else ()
         if len(told) < 2:
             return None
         letters = set(bytes(told[1]).decode("ascii", "replace"))
@@ -181,6 +184,14 @@ class Session:
 def numbers(keys: Sequence[Key]) -> list[int]:
     """IMAP keys are UIDs."""
     return [int(key) for key in keys]
+
+
+def _exists(answer: Answer) -> int:
+    """How much the folder holds. Raises ValueError where it does not say: that is not an empty one."""
+    for line in answer.lines:
+        if line[0].endswith(b" EXISTS"):
+            return int(line[0][2:-7])
+    raise ValueError("no number of messages")
 
 
 def _number(answer: Answer, code: bytes) -> int:

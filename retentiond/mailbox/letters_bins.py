@@ -131,9 +131,16 @@ def _ours(root: int, found: Walk, each: Bin) -> set[tuple[str, str]]:
     for file in found.files:
         if file.folders == ("info",) and file.name.endswith(_INFO):
             path = info_path(root, file)
-            if path and _is_within(os.path.realpath(os.path.join(each.top, path)), each.origin):  # noqa: PTH118
+            if path and _came_from(path, each):
                 ours |= {("files", file.name.removesuffix(_INFO)), ("info", file.name)}
     return ours
+
+
+def _came_from(path: str, each: Bin) -> bool:
+    """Whether what lay there lay in the letters' folder; a path that no file can have did not."""
+    if "\0" in path:
+        return False
+    return _is_within(os.path.realpath(os.path.join(each.top, path)), each.origin)  # noqa: PTH118
 
 
 def _thing(file: Found) -> tuple[str, str]:

@@ -111,12 +111,20 @@ def _taken(letter: Found, sighting: bytes, here: int, open_files: ExitStack) -> 
         raise _Left(Why.DISK)
     os.rename(letter.name, name, src_dir_fd=here, dst_dir_fd=here)
     if os.stat(name, dir_fd=here, follow_symlinks=False).st_ino != letter.inode:
-        # Somebody put another file under this name in the meantime: it gets its name back.
-        with suppress(OSError):
-            os.link(name, letter.name, src_dir_fd=here, dst_dir_fd=here, follow_symlinks=False)
-            os.unlink(name, dir_fd=here)
+        _give_back(name, letter.name, here)
         raise _Left(None)
     return _Doomed(letter, file, here, name)
+
+
+def _give_back(name: str, before: str, here: int) -> None:
+    """Somebody put something else under this name in the meantime: it gets its name back, unless that was
+    given to a third thing. A folder has no second name; over a file it cannot be renamed."""
+    with suppress(OSError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+            os.rename(name, before, src_dir_fd=here, dst_dir_fd=here)
+        else:
+            os.link(name, before, src_dir_fd=here, dst_dir_fd=here, follow_symlinks=False)
+            os.unlink(name, dir_fd=here)
 
 
 def _is_there(name: str, here: int) -> bool:

@@ -113,7 +113,10 @@ class Grounds:
 
 
 def is_folder(root: int, name: str) -> bool:
-    """Whether this is a folder below the root, itself no link."""
+    """Whether this is a folder below the root, itself no link, and called so to the letter: a disk that does
+    not mind case opens `On Hold` as `on hold`, and what lies in it would not be held."""
+    if name not in os.listdir(root):
+        return False
     try:
         descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
     except (FileNotFoundError, NotADirectoryError):

@@ -6,6 +6,7 @@ its last change); no name is in it, nor any digest of one.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -24,6 +25,8 @@ _OPEN_PATH = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 #: known again. Whoever finds one finds a deed that was cut short.
 RESIDUE = re.compile(r"\.retentiond-([0-9a-f]{1,16})-([0-9a-f]{32})")
 
+#: Nobody files letters so deep, and each folder on the way is held open.
+_DEEPEST = 200
 #: An edit is one that came later than this after the first saving.
 _DRAFTING = timedelta(days=1)
 
@@ -120,6 +123,8 @@ def _into(
     found: Walk,
     ground: tuple[int, int],
 ) -> None:
+    if len(folders) > _DEEPEST:
+        raise OSError(errno.ENAMETOOLONG, "")
     with os.scandir(here) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:

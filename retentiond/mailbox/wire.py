@@ -19,7 +19,17 @@ from imapclient import IMAPClient
 
 from retentiond.config import ImapAccount, Tls
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
-from retentiond.mailbox.imap_answers import Answer, Line, Row, by_tag, found_by, number_in, rows_of, sets_of
+from retentiond.mailbox.imap_answers import (
+    Answer,
+    Line,
+    Row,
+    by_tag,
+    found_by,
+    keys_of,
+    number_in,
+    rows_of,
+    sets_of,
+)
 from retentiond.mailbox.imap_stream import Stream
 
 # imapclient logs every line of a session, at debug level, names and subjects included (P7).
@@ -201,10 +211,19 @@ class Wire(IMAPClient):  # type: ignore[misc]
             return self._answer(tag)
 
     def fetch_rows(self, uids: bytes, items: bytes, needs: Sequence[bytes], label: str = "") -> list[Row]:
-        """UID FETCH; the messages of which all of `needs` were told (the rest came unasked)."""
+        """UID FETCH; the messages of which all of `needs` were told (the rest came unasked).
+
+        What is not shown must be gone: what is there and not shown would be neither due nor a finding.
+        """
         answer = self.expect(self.ask(b"UID FETCH " + uids + b" (UID " + items + b")")[0], label)
         with self.reading():
-            return list(rows_of(answer, needs))
+            rows = list(rows_of(answer, needs))
+            missing = set(keys_of(uids)).difference(row.uid for row in rows)
+        if missing:
+            self.expect(self.ask(b"NOOP")[0], label)
+            if any(self.search(b"UID " + some, label=label)[0] for some in self.sets(missing)):
+                self._fail(Why.PROTOCOL)
+        return rows
 
     @contextmanager
     def reading(self) -> Iterator[None]:

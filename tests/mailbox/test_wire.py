@@ -155,7 +155,7 @@ def test_rights_are_read_before_anything_is_done(
     from retentiond.core.model import Role
     from tests.mailbox.contract import view_of
 
-    told = {rb"^(\* MYRIGHTS \S+) .*": rb"\1 " + rights + b"\r"}
+    told = {rb'^(\* MYRIGHTS ("[^"]*"|\S+)) .*': rb"\1 " + rights + b"\r"}
     with Proxy(dovecot, authority, replace=told) as proxy:  # type: ignore[arg-type]
         ground = ImapGround(proxy, dovecot.new_user(), dovecot.new_user())
         with ground.open() as mailbox:
