@@ -6,10 +6,11 @@ Nothing here raises on a malformed header: a sender writes it, and a sweep must 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import getaddresses
+from unicodedata import normalize
 
 from retentiond.core.model import Mark, Marks
 from retentiond.mailbox.base import Likeness, Marker
@@ -34,7 +35,7 @@ def fields_of(header: bytes) -> dict[str, str]:
     head = header.split(b"\r\n\r\n", 1)[0].split(b"\n\n", 1)[0]
     text = _FOLD.sub("", head.decode("utf-8", "surrogateescape"))
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # nothing else ends a line (RFC 5322, 2.1), whatever str.splitlines() says
         name, colon, value = line.partition(":")
         if colon:
             name = name.strip().lower()
@@ -97,14 +98,28 @@ def is_address(text: str) -> bool:
 
 
 def spellings(address: str) -> tuple[str, ...]:
-    """An address as headers may spell it: as given, and with its domain in the other form of RFC 5890."""
+    """An address as headers may spell it: as given, and with its domain in the other form (RFC 5890)."""
     local, _, domain = address.strip().rpartition("@")
-    known = {address.strip().casefold(): address.strip()}
+    known = {address.strip().lower(): address.strip()}
     with suppress(UnicodeError):  # a domain that is none is sought as it was given
-        ascii_form = domain.encode("idna")
-        for other in (ascii_form.decode("ascii"), ascii_form.decode("idna")):
-            known.setdefault(f"{local}@{other}".casefold(), f"{local}@{other}")
+        ascii_form = _by_label(domain, _a_label)
+        for other in (ascii_form, _by_label(ascii_form, _u_label)):
+            known.setdefault(f"{local}@{other}".lower(), f"{local}@{other}")
     return tuple(known.values())
+
+
+def _by_label(domain: str, spelt: Callable[[str], str]) -> str:
+    return ".".join(map(spelt, domain.split(".")))
+
+
+def _a_label(label: str) -> str:
+    """Python's own codec `idna` is of 2003: it takes straße.example for strasse.example, somebody else's."""
+    return label if label.isascii() else "xn--" + normalize("NFC", label.lower()).encode("punycode").decode()
+
+
+def _u_label(label: str) -> str:
+    known = label[4:].encode("ascii").decode("punycode") if label.lower().startswith("xn--") else label
+    return known if _a_label(known) == label.lower() else label
 
 
 def message_ids_in(text: str) -> list[str]:
