@@ -47,7 +47,7 @@ class Marker:
         return hmac.digest(self._key, kind.encode() + b"\0" + data, "sha256")[:16]
 
     def address(self, address: str) -> Mark:
-        """The mark of a bare address, letter case and surrounding blanks aside. No more is folded: ß is no ss."""
+        """The mark of a bare address, letter case and surrounding blanks aside; ß and ss are two."""
         return self.mark("address", address.strip().lower())
 
     def message(self, message_id: str) -> Mark:

@@ -320,7 +320,7 @@ def parties_of_row(session: Session, row: Row) -> Marks:
         authors=marks_in([*author, *row.addresses("From")], marker),
         senders=marks_in([*sender, *row.addresses("Sender")], marker),
         recipients=marks_in(recipients, marker),
-        reply_to=marks_in(row.addresses("ReplyTo"), marker),
+        further=marks_in(row.addresses("ReplyTo"), marker),
     )
 
 

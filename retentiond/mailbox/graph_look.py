@@ -360,7 +360,7 @@ def parties_of_row(session: Session, row: Row) -> Marks:
         authors=marks_in([row.address("from")], marker),
         senders=marks_in([row.address("sender")], marker),
         recipients=marks_in(recipients, marker),
-        reply_to=marks_in(row.addresses("replyTo"), marker),
+        further=marks_in(row.addresses("replyTo"), marker),
     )
 
 

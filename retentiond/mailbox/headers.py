@@ -19,8 +19,11 @@ from retentiond.mailbox.base import Likeness, Marker
 IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")
 KIN_FIELDS = ("MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES")
-#: The same for an erasure.
-PARTY_FIELDS = (*THREAD_FIELDS, "REPLY-TO")
+#: Who else is party to a message: whoever sent it on as it was, and to whom (RFC 5322, 3.6.6).
+_FURTHER = ("REPLY-TO", *(f"RESENT-{name}" for name in ("FROM", "SENDER", "TO", "CC", "BCC")))
+#: The same for an erasure, and the fields of it that name the parties.
+PARTY_FIELDS = (*THREAD_FIELDS, *_FURTHER)
+PARTIES = ("FROM", "SENDER", "TO", "CC", "BCC", *_FURTHER)
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _ONE_ADDRESS = re.compile(r'\s*(?:"[^"\\]*"|[^"<>@,;:()]*?)\s*<([^<>@,\s"]+@[^<>@,\s"]+)>\s*')
@@ -59,19 +62,20 @@ def marks_of(header: bytes, marker: Marker) -> Marks:
 
 
 def parties_of(header: bytes, marker: Marker) -> Marks:
-    """The marks of a header block for an erasure, Reply-To included.
+    """The marks of a header block for an erasure, Reply-To and the Resent fields included.
 
     Here a field that no parser understands gives every address in it: one that was overlooked would leave
     a message behind, or destroy what is somebody else's too.
     """
     fields = fields_of(header)
     recipients = ", ".join(fields[name] for name in ("to", "cc", "bcc") if name in fields)
+    further = ", ".join(fields[name.lower()] for name in _FURTHER if name.lower() in fields)
     return replace(
         marks_of(header, marker),
         authors=every_address(fields.get("from", ""), marker),
         senders=every_address(fields.get("sender", ""), marker),
         recipients=every_address(recipients, marker),
-        reply_to=every_address(fields.get("reply-to", ""), marker),
+        further=every_address(further, marker),
     )
 
 

@@ -49,6 +49,7 @@ def test_every_address_of_a_field_counts(value: str, found: set[str]) -> None:
 
 def test_each_field_in_which_somebody_is_party_is_read() -> None:
     names = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"]
+    names += ["Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"]
     people = [f"p{n}@post.example" for n in range(len(names))]
     header = "".join(f"{name}: {who}\r\n" for name, who in zip(names, people, strict=True))
     assert parties_of(header.encode() + b"\r\n", MARKER).parties == marks(*people)
