@@ -10,11 +10,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from retentiond.core.chain import Break
 from retentiond.errors import LedgerDamaged, LedgerMissing, PermissionsTooOpen
+from retentiond.ledger import is_founded
 from retentiond.ledger.book import Ledger
 from tests.ledger.books import KEY, NOW, lived_in, tampering
 
@@ -136,6 +138,21 @@ def test_another_public_key_put_in_its_place_is_found(directory: Path) -> None:
     assert damage(directory) == Break.KEY
     (directory / "ledger.pub").unlink()
     assert damage(directory) == Break.KEY
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone becomes somebody else")
+def test_a_ledger_that_one_may_not_look_at_is_not_taken_for_none() -> None:
+    """Somebody of the admins' group has no right in the state directory: no word of making a new one."""
+    with TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        directory = _founded(Path(place) / "ledger")
+        os.seteuid(65534)
+        try:
+            assert damage(directory) == Break.UNWRITABLE
+            with pytest.raises(LedgerDamaged):
+                is_founded(directory)
+        finally:
+            os.seteuid(0)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + bytes(4080)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -158,3 +159,23 @@ def test_a_full_disk_is_said_plainly_and_harms_nothing(ledger: Ledger) -> None:
     assert damage.value.what == Break.FULL
     assert ledger.open_intents() == ()
     assert dict(ledger.verify().chains) == {"helpline-1": 1, "house": 1}
+
+
+def test_a_disk_that_is_full_for_two_nights_leaves_a_whole_ledger(ledger: Ledger, directory: Path) -> None:
+    """seals.log cannot grow, the database can: the second night is not entered before the first is sealed."""
+    log = directory / "seals.log"
+    log.write_text(log.read_text() * 20_000)  # longer than the database will be
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 10, unlimited[1]))
+    try:
+        for night in (1, 2):
+            destroy(ledger, when=at(night))
+            with pytest.raises(LedgerDamaged) as damage:
+                ledger.swept(at(night), {}, {})
+            assert damage.value.what == Break.FULL
+            assert ledger.verify().entries == 2 + night
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    ledger.swept(at(3), {}, {})
+    assert ledger.verify().checkpoints == 3
+    assert ledger.verify(since_checkpoint=True).proved == 0
