@@ -39,7 +39,7 @@ class Span:
     def parse(cls, text: str, zone: tzinfo) -> Span:
         """A month written `2026-10`. Raises ValueError."""
         match = _MONTH.fullmatch(text)
-        if match is None:
+        if match is None or not 1995 <= int(match[1]) <= 2999:
             raise ValueError("a year and a month, such as 2026-10")
         return cls(date(int(match[1]), int(match[2]), 1), zone)
 

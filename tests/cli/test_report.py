@@ -104,7 +104,7 @@ def test_what_is_held_past_its_day_is_told_by_ground_and_review(office: Office) 
 def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
     last = (THIS - timedelta(days=1)).strftime("%Y-%m")
     swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)
-    for wrong in ("2026", "October", "2026-13", "2026-1"):
+    for wrong in ("2026", "October", "2026-13", "2026-1", "0001-01"):
         swept.run("report", "--month", wrong).has(2, "--month is a year and a month, such as 2026-10")
 
 
@@ -114,6 +114,8 @@ def test_it_is_written_to_a_file_once(swept: Office) -> None:
         assert swept.run("report", "--format", "html", "--output", str(file)).code == 1
         assert file.read_text().startswith("<!doctype html>")
         swept.run("report", "--output", str(file)).has(2, "exists already; nothing was written")
+        nowhere = swept.directory / "none" / "month.txt"
+        swept.run("report", "--output", str(nowhere)).has(2, "cannot be written; name a place of your own")
 
 
 def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:
