@@ -62,6 +62,7 @@ class Ledger:
         try:
             with schema.reading(engine) as connection:
                 schema.check_schema(connection)
+                entries.check_founder(connection, keys)
             check_closed(directory)
         except BaseException:
             engine.dispose()

@@ -106,6 +106,18 @@ def entry_at(connection: Connection, chain: str, seq: int) -> Entry:
 
 
 @schema.as_written()
+def check_founder(connection: Connection, keys: Keys) -> None:
+    """Raises LedgerDamaged where the first entry names another key: then it is another ledger's book.
+
+    That there is a first entry, and that it is whole, is for the verification to prove.
+    """
+    column = schema.entry.c
+    founding = connection.scalar(select(column.body).where(column.chain == HOUSE, column.seq == 1))
+    if founding is not None and keys.public.hex() not in founding:
+        raise LedgerDamaged(HOUSE, 1, Break.KEY)
+
+
+@schema.as_written()
 def standing_lines(connection: Connection, target: str | None = None) -> dict[str, Line]:
     """How one target stands, or all of them, by name."""
     column = schema.standing.c

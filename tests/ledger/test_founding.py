@@ -140,6 +140,14 @@ def test_another_public_key_put_in_its_place_is_found(directory: Path) -> None:
     assert damage(directory) == Break.KEY
 
 
+def test_two_ledgers_that_were_swapped_are_not_written_to(directory: Path, tmp_path: Path) -> None:
+    """A hold that went into the other house's book would be gone when the books are put back."""
+    lived_in(directory)
+    Ledger.init(tmp_path / "other", bytes(32), NOW)
+    shutil.copyfile(tmp_path / "other" / "ledger.db", directory / "ledger.db")
+    assert damage(directory) == Break.KEY
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="root alone becomes somebody else")
 def test_a_ledger_that_one_may_not_look_at_is_not_taken_for_none() -> None:
     """Somebody of the admins' group has no right in the state directory: no word of making a new one."""
