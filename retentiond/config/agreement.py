@@ -148,7 +148,7 @@ def _proof(location: Location, account: Raw) -> Iterator[Trouble]:
 
 def _application(location: Location, account: Raw) -> Iterator[Trouble]:
     """An application names its tenant and its proof; a managed identity has neither."""
-    auth = account.get("auth", "certificate")
+    auth = str(account.get("auth", "certificate"))
     if auth not in _PROOFS_OF_APPLICATION and auth != "managed-identity":
         return
     for key in ("tenant", "client_id", "secret"):
@@ -307,7 +307,8 @@ def _server(account: str, table: Raw) -> tuple[object, ...]:
     name, port = table.get("host"), table.get("port")
     if not isinstance(name, str):
         return (None, account)
-    return (name.lower().removesuffix("."), 0 if port is None or port in _STANDARD_PORTS else port)
+    is_standard = port is None or port in _STANDARD_PORTS or not isinstance(port, int)
+    return (name.lower().removesuffix("."), 0 if is_standard else port)
 
 
 def _identities_twice(helplines: list[_Target]) -> Iterator[Trouble]:

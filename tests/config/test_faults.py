@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from retentiond.config import Config, load, tables
 from retentiond.errors import ConfigurationRefused, Exit, Fault, RetentionError
 from tests.config.conftest import LEAST, Write
+from tests.config.test_config import EXAMPLE, uncommented
 
 ACCOUNT = '[account.main]\nkind = "imap"\nhost = "mail.charity.example"\nsecret = { env = "IMAP" }\n'
 HELPLINE = (
@@ -541,3 +543,37 @@ def test_whatever_the_file_holds_the_answer_is_a_config_or_an_error_of_our_own(
         return
     assert isinstance(config, Config)
     assert config.helplines
+
+
+FULL = uncommented(EXAMPLE).replace("/etc/retentiond/authority.pem", "/etc/hostname").splitlines()
+#: What few keys take; an empty text, list or table is also what somebody leaves behind who is not done.
+WRONG = ("[]", "{ x = 1 }", "-1", "1999-01-01", '""')
+AT = [number for number, line in enumerate(FULL) if re.match(r"[a-z_]+ = ", line)]
+
+
+def refused_lines(path: Path) -> set[int | None] | None:
+    """The lines that a refusal names; None where the file is taken."""
+    try:
+        load(path)
+    except ConfigurationRefused as refusal:
+        return {fault.line for fault in refusal.faults}
+    return None
+
+
+@pytest.mark.parametrize("number", AT, ids=[f"{number + 1} {FULL[number].split()[0]}" for number in AT])
+def test_a_wrong_value_of_any_key_is_told_on_its_line(number: int, scratch: Path) -> None:
+    """Whatever stands there is taken, or told with the key's own line; a slip or a second one is told."""
+    key, _, value = FULL[number].partition(" = ")
+
+    def written(*lines: str) -> set[int | None] | None:
+        scratch.write_text("\n".join([*FULL[:number], *lines, *FULL[number + 1 :]]))
+        return refused_lines(scratch)
+
+    for wrong in WRONG:
+        told = written(f"{key} = {wrong}")
+        assert told is None or (number + 1 in told and None not in told), wrong
+    assert written(FULL[number], FULL[number]) in ({number + 1}, {number + 2})
+    slip = written(f"{key}q = {value}")
+    assert slip
+    assert None not in slip
+    assert number + 1 in slip or key == "kind", "without its kind nobody knows which keys an account has"
