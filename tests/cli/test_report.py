@@ -101,6 +101,19 @@ def test_what_is_held_past_its_day_is_told_by_ground_and_review(office: Office) 
     assert "Past their review: 1, the longest for 45 days." in told
 
 
+def test_a_small_number_that_somebody_typed_is_not_told_either(office: Office) -> None:
+    """They type how many are due: that three fell due is what nobody may read."""
+    office.run("arm", ADVISOR, "--destroy", "3", "--told", "2026-01-05").is_done()
+    office.run("arm", HELPLINE, "--destroy", str(DUE)).is_done()
+    with next_month():
+        told = office.run("report", "--format", "json").document
+    said = [event for event in told["events"] if "armed" in event]
+    assert [event.partition("was ")[2] for event in said] == [
+        "armed; fewer than 5 items were agreed to.",
+        f"armed; at most {DUE} items were agreed to.",
+    ]
+
+
 def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
     last = (THIS - timedelta(days=1)).strftime("%Y-%m")
     swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)
