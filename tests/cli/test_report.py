@@ -148,6 +148,9 @@ def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(off
     together = office.run("policy").is_done("the latest of them", "none of them for longer than 12 months")
     assert together.out != told.out
     office.policy.clear()
-    office.write()
+    assert "hidden copy" not in told.out
+    office.at(office.server, server_keeps="7 days")
+    office.run("policy").is_done("keeps a hidden copy of what was destroyed for up to 7 days more")
+    office.at(office.server)
     with next_month():
         assert office.run("policy").out == told.out, "the same configuration gives the same statement"
