@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retentiond.config import Config, load, tables
+from retentiond.config import Config, account_tables, load, shapes, tables
 from retentiond.errors import ConfigurationRefused, Exit, Fault, RetentionError
 from tests.config.conftest import LEAST, Write
 from tests.config.test_config import EXAMPLE, uncommented
@@ -525,7 +525,13 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["policy", "ledger", "limits", "log", "account", "account.main", "helpline", "x"])
 HEADERS = st.builds(str.format, st.sampled_from(["[{}]", "[[{}]]", "[{}.roles]"]), NAMES)
 KEYS = st.sampled_from(
-    [key for table in vars(tables).values() for key in getattr(table, "model_fields", ())] + ["password"]
+    ["password"]
+    + [
+        key
+        for room in (tables, account_tables, shapes)
+        for table in vars(room).values()
+        for key in getattr(table, "model_fields", ())
+    ]
 )
 LINES = HEADERS | st.builds("{} = {}".format, KEYS, VALUES)
 TEXTS = st.text(max_size=80) | st.lists(LINES, max_size=14).map("\n".join)
