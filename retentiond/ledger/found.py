@@ -36,6 +36,7 @@ def found(directory: Path, key: Path | bytes, now: datetime) -> Seal:
         for name, content, mode in ((PUBLIC, keys.pem, 0o644), (SEALS, "", 0o600), (BOOK, "", 0o600)):
             write_new(directory / name, content.encode("ascii"), mode)
             made.append(directory / name)
+        made += (directory / f"{BOOK}-wal", directory / f"{BOOK}-shm")  # SQLite's own, beside the book
         seal = _first_entry(directory, keys, minute_text(now))
         sync_directory(directory)
         return seal

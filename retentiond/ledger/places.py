@@ -92,13 +92,17 @@ def meaning(error: OSError) -> Break:
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Creates a file that was not there, durably. Raises FileExistsError."""
+    """Creates a file that was not there, durably: whole, or not at all. Raises FileExistsError, OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            os.fchmod(descriptor, mode)  # whatever the umask
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, "")
+            os.fsync(descriptor)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def sync_directory(directory: Path) -> None:

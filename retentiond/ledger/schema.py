@@ -237,7 +237,10 @@ def as_written() -> Iterator[None]:
 
 
 def _meaning(error: BaseException | None) -> Break:
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # a full disk, met when the file is opened
+        return Break.FULL
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Break.BUSY
         case sqlite3.SQLITE_FULL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -87,6 +88,21 @@ def test_a_failed_founding_leaves_nothing_behind(tmp_path: Path) -> None:
         Ledger.init(tmp_path / "ledger", tmp_path / "no" / "such" / "ledger.key", NOW)
     assert refusal.value.what == Break.UNWRITABLE
     assert not list((tmp_path / "ledger").iterdir())
+
+
+@pytest.mark.parametrize("room", [10, 64, 20_000])
+def test_a_founding_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Path, room: int) -> None:
+    """Neither half a key nor half a public key: the next founding would take it for a ledger."""
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited[1]))
+    try:
+        with pytest.raises(LedgerDamaged) as refusal:
+            Ledger.init(tmp_path / "ledger", tmp_path / "key", NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert refusal.value.what in (Break.FULL, Break.UNWRITABLE), "SQLite knows a full disk alone"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    Ledger.init(tmp_path / "ledger", tmp_path / "key", NOW)
 
 
 def test_where_there_is_no_ledger_that_is_said(tmp_path: Path) -> None:
