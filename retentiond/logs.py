@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -114,10 +115,12 @@ def is_journal(stream: TextIO) -> bool:
 def install_last_resort() -> None:
     """Lets an exception that nobody caught, in any thread or finaliser, be its class and place only.
 
-    Python would print its words, its causes' words and its notes. Only a program's entry calls this:
-    it changes the process.
+    Python would print its words, its causes' words and its notes; of a crash of its own the kernel would
+    write the whole memory into a core, messages and typed addresses included. Only a program's entry
+    calls this: it changes the process.
     """
     faulthandler.disable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.excepthook = lambda _kind, error, _traceback: _last_word(error)
     sys.unraisablehook = lambda caught: _last_word(caught.exc_value)
     threading.excepthook = lambda caught: _last_word(caught.exc_value)

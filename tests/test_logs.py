@@ -326,6 +326,27 @@ def test_a_crash_says_its_class_and_not_its_words(crash: str) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_a_crash_of_the_interpreter_itself_leaves_no_core() -> None:
+    """Memory holds whole messages, and addresses that somebody typed; a core would write them to a disk."""
+    hands_over = Path("/proc/sys/kernel/core_pattern").read_text().startswith("|")  # whatever the limit
+    result = run(
+        """
+        import os, resource, sys
+        most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+        logs.install_last_resort()
+        print(resource.getrlimit(resource.RLIMIT_CORE)); sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            os.abort()
+        print(os.WCOREDUMP(os.waitpid(child, 0)[1]))
+        """
+    )
+    limit, is_dumped = result.stdout.splitlines()
+    assert limit == "(0, 0)"
+    assert is_dumped == "False" or hands_over
+
+
 def test_a_warning_is_not_written() -> None:
     result = run(
         "import warnings; logs.configure('debug'); warnings.warn(CRY); warnings.warn(CRY, ResourceWarning)"

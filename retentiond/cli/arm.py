@@ -13,7 +13,7 @@ import click
 from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
 from retentiond.cli.screen import waiting
-from retentiond.cli.session import Session, now, say, session, who
+from retentiond.cli.session import Day, Session, now, say, session, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
 from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
 from retentiond.core.period import Period
@@ -34,7 +34,7 @@ _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"
 )
 @click.option(
     "--told",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
     help="For an advisor: since when the advisors have been told.",
 )
 @click.option(
@@ -103,9 +103,7 @@ def _told(current: Session, name: str, option: object) -> str:
         return configured.isoformat()
     if not sys.stdin.isatty():
         raise click.UsageError("for an advisor: --told DATE, since when the advisors have been told")
-    day = click.prompt(
-        "Since when have the advisors been told (YYYY-MM-DD)?", type=click.DateTime(["%Y-%m-%d"])
-    )
+    day = click.prompt("Since when have the advisors been told (YYYY-MM-DD)?", type=Day())
     return str(day)[:10]
 
 

@@ -11,7 +11,7 @@ import click
 from retentiond.audit import Audit, audit
 from retentiond.cli.caller import write_paper
 from retentiond.cli.screen import progress, show_findings, show_plan
-from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere
+from retentiond.cli.session import Day, Session, now, say, say_elsewhere, session, told_elsewhere
 from retentiond.core.model import Destroy, Hold, Refile, Review
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: retentiond audit --only listening-line --save plan.json")
 @click.option("--only", metavar="NAME", help="One target alone.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Judge as on this day.")
+@click.option("--as-of", type=Day(), help="Judge as on this day.")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.option("--csv", "as_lines", is_flag=True, help="A line for each folder and verdict, as CSV.")
 @click.option("--save", metavar="FILE", help="Save the plan for review; `purge` carries it out.")

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from retentiond.cli.screen import show_table
-from retentiond.cli.session import now, say, session, who
+from retentiond.cli.session import Day, now, say, session, who
 from retentiond.core.holds import BY_SIGN, REVIEW_AFTER, Ground, Registered
 from retentiond.core.model import Item, Kind
 from retentiond.core.period import Period, start_of
@@ -30,7 +30,7 @@ from retentiond.report.words import items
 #: A review lies at most so far ahead: what is kept without an end is not kept for a ground.
 _LONGEST = Period(months=12)
 _STATED = [ground.value for ground in Ground if ground is not Ground.NOT_STATED]
-_DAY = click.DateTime(["%Y-%m-%d"])
+_DAY = Day()
 _ground = click.option("--ground", type=click.Choice(_STATED), help="Why it is kept.")
 _wait = click.option(
     "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."

@@ -72,8 +72,11 @@ def show(ctx: click.Context, chain: str | None, last: int) -> int:
     """Show the newest entries, oldest first, as JSON."""
     current = session(ctx)
     with current.ledger() as book:
-        for entry in book.show(chain, last):
-            click.echo(json.dumps(dict(entry.body), sort_keys=True))
+        shown = list(book.show(chain, last))
+    if not shown:
+        raise click.UsageError(f"the ledger has no chain {chain!r}; there is one for each target, and house")
+    for entry in shown:
+        click.echo(json.dumps(dict(entry.body), sort_keys=True))
     return 0
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 import click
 
 from retentiond import pause as pauses
-from retentiond.cli.session import now, say, session, who
+from retentiond.cli.session import Day, now, say, session, who
 from retentiond.pause import REASON, Pause
 
 
 @click.command(epilog='Example: retentiond pause --until 2027-01-31 --reason "mailboxes are being migrated"')
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day of the pause.")
+@click.option("--until", type=Day(), required=True, help="The last day of the pause.")
 @click.option("--reason", required=True, help="A few plain words; they are shown, and may name nobody.")
 @click.pass_context
 def command(ctx: click.Context, until: datetime, reason: str) -> int:

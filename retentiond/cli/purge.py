@@ -14,7 +14,7 @@ from retentiond.audit import standings_of
 from retentiond.cli.agreement import agreed_number
 from retentiond.cli.caller import caller, is_paper, read_paper
 from retentiond.cli.screen import progress
-from retentiond.cli.session import Session, now, session, who
+from retentiond.cli.session import Day, Session, now, session, who
 from retentiond.cli.sweep import show
 from retentiond.cli.two_persons import agreed_by_two
 from retentiond.core.approval import Wish
@@ -31,7 +31,7 @@ from retentiond.sweep import sweep
 @click.option(
     "--older-than",
     "day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
     help="Of the target NAME, everything received before this day.",
 )
 @click.option("--erase", is_flag=True, help="Everything from or to one person's addresses, everywhere.")

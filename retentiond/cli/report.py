@@ -44,13 +44,25 @@ def command(ctx: click.Context, month: str | None, form: str, output: Path | Non
     if output is None:
         click.echo(text, nl=False)
     else:
-        try:
-            with output.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            raise click.UsageError(f"{output} exists already; nothing was written") from None
+        _write(output, text)
         say(current, f"The report for {told.title} is in {output}.")
     return Exit.DONE if told.is_kept else Exit.FINDINGS
+
+
+def _write(output: Path, text: str) -> None:
+    """Whole, or not at all."""
+    try:
+        with output.open("xb") as file:
+            try:
+                file.write(text.encode("utf-8"))
+                file.flush()
+            except OSError:
+                output.unlink()
+                raise
+    except FileExistsError:
+        raise click.UsageError(f"{output} exists already; nothing was written") from None
+    except OSError:
+        raise click.UsageError(f"{output} cannot be written; name a place of your own") from None
 
 
 def _span(month: str | None, zone: tzinfo) -> Span:

@@ -40,7 +40,10 @@ _LEDGERS: dict[str, str] = {
     Break.KEY: "the key is not this ledger's; nothing was done; check the key's place under [ledger]",
     Break.BUSY: "another program holds the ledger; nothing was done; run the same command again",
     Break.FULL: "the ledger's disk is full; nothing is destroyed that cannot be entered; make room first",
-    Break.UNWRITABLE: "the ledger cannot be read or written; run as root or as the service's user",
+    Break.UNWRITABLE: (
+        "the ledger cannot be read or written; run as root or as the service's user, and see whether its disk"
+        " is read-only"
+    ),
 }
 
 _PLANS = {

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -67,6 +67,19 @@ class Session:
                 yield both
         else:
             yield estate_of(self.config, Marker(secrets.token_bytes(32))), None
+
+
+class Day(click.DateTime):
+    """A day, written `2026-10-31`, of years with which dates can be reckoned."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        day = super().convert(value, param, ctx)
+        if not 1995 <= day.year <= 2999:
+            self.fail(f"{day:%Y-%m-%d} lies outside the years 1995 to 2999.", param, ctx)
+        return day
 
 
 def session(ctx: click.Context) -> Session:

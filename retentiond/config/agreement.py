@@ -12,32 +12,13 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from retentiond.config import letters, words
+from retentiond.config import letters, proofs, words
 from retentiond.config.locate import Location, Trouble
 from retentiond.core.period import Period
 
 Raw: TypeAlias = dict[str, Any]
 
 _STANDARD_PORTS = (143, 993)
-
-#: The keys with which an Exchange account proves who is there.
-_PROOFS = {
-    "user": 'such as user = "CHARITY\\\\retentiond"',
-    "client_id": "the application's own id",
-    "token_url": "where the application gets its token",
-}
-
-
-#: What names an application, and with what it proves that it is the one.
-_NAMES = {
-    "tenant": "the tenant's id, or one of its domains",
-    "client_id": "the application (client) id, as Entra shows it",
-}
-_PROOFS_OF_APPLICATION = {
-    "certificate": "a PEM file with the private key and the certificate",
-    "federated": "the file in which your platform keeps its assertion",
-    "secret": "the application's secret; a certificate is better",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +53,8 @@ def troubles(data: Raw) -> Iterator[Trouble]:
             ("helpline",), "there is no helpline, so there is nothing to keep", "add a [[helpline]]"
         )
     for name, account in accounts.items():
-        match account.get("kind"):
-            case "exchange":
-                yield from _proof(("account", name), account)
-            case "graph":
-                yield from _application(("account", name), account)
-            case _:
-                yield from _login(("account", name), account)
-        yield from _one_place((*("account", name), "secret"), account.get("secret"))
-    yield from _one_place(("ledger", "key"), _table(data, "ledger").get("key"))
+        yield from proofs.troubles(("account", name), account)
+    yield from proofs.one_place(("ledger", "key"), _table(data, "ledger").get("key"))
     yield from _alert(_table(data, "alert"))
     yield from _short_periods(_table(data, "policy"), helplines)
     yield from _shorter_than_its_mail(_table(data, "policy"), helplines)
@@ -109,57 +83,6 @@ def _targets(data: Raw, key: str) -> list[_Target]:
     return [_Target((key, at), entry) for at, entry in enumerate(entries) if isinstance(entry, dict)]
 
 
-def _login(location: Location, account: Raw) -> Iterator[Trouble]:
-    """Each way of logging in has its own keys, and the others mean nothing with it."""
-    login = account.get("login", "direct")
-    if login not in ("direct", "master", "shared"):
-        return
-    if login != "direct" and "user" not in account:
-        yield Trouble((*location, "user"), f'login = "{login}" needs a user', "the name of the one login")
-    if login == "shared" and "shared_prefix" not in account:
-        way_on = 'such as shared_prefix = "shared/{mailbox}"'
-        yield Trouble((*location, "shared_prefix"), "it is not said where shared mailboxes lie", way_on)
-    for key, wanted in (("shared_prefix", "shared"), ("master_separator", "master")):
-        if key in account and login != wanted:
-            yield Trouble(
-                (*location, key),
-                f'this means nothing with login = "{login}"',
-                f'it belongs to login = "{wanted}"',
-            )
-
-
-def _proof(location: Location, account: Raw) -> Iterator[Trouble]:
-    """Each way of proving who is there has its own keys, and the others mean nothing with it."""
-    auth = account.get("auth", "ntlm")
-    needed = {"basic": ("user",), "ntlm": ("user",), "oauth": ("client_id", "token_url")}.get(str(auth), ())
-    for key in needed:
-        if key not in account:
-            yield Trouble((*location, key), f'auth = "{auth}" needs this key', _PROOFS[key])
-    for key in _PROOFS:
-        if key in account and key not in needed and auth in ("basic", "ntlm", "oauth", "kerberos"):
-            yield Trouble((*location, key), f'this means nothing with auth = "{auth}"', "leave it out")
-    if auth == "kerberos" and find_spec("requests_gssapi") is None:
-        way_on = 'pip install "exchangelib[kerberos]", or auth = "ntlm"'
-        yield Trouble((*location, "auth"), "Kerberos is not installed here", way_on)
-    if auth == "oauth" and account.get("access", "delegate") != "impersonation":
-        way_on = 'write access = "impersonation"'
-        yield Trouble((*location, "access"), "an application opens mailboxes by impersonation only", way_on)
-
-
-def _application(location: Location, account: Raw) -> Iterator[Trouble]:
-    """An application names its tenant and its proof; a managed identity has neither."""
-    auth = account.get("auth", "certificate")
-    if auth not in _PROOFS_OF_APPLICATION and auth != "managed-identity":
-        return
-    for key in ("tenant", "client_id", "secret"):
-        if auth != "managed-identity" and key not in account:
-            way_on = _PROOFS_OF_APPLICATION[auth] if key == "secret" else _NAMES[key]
-            yield Trouble((*location, key), f'auth = "{auth}" needs this key', way_on)
-    for key in ("tenant", "secret"):
-        if auth == "managed-identity" and key in account:
-            yield Trouble((*location, key), "a managed identity has no such thing", "leave it out")
-
-
 def _on_exchange(target: _Target) -> Iterator[Trouble]:
     """What means something else, or nothing, on Exchange."""
     mailbox = target.text("mailbox")
@@ -173,25 +96,16 @@ def _on_exchange(target: _Target) -> Iterator[Trouble]:
 
 def _alert(alert: Raw) -> Iterator[Trouble]:
     """A relay is asked with a name and a password, or with neither."""
-    yield from _one_place(("alert", "secret"), alert.get("secret"))
+    yield from proofs.one_place(("alert", "secret"), alert.get("secret"))
     channels = alert.get("channels")
     for at, channel in enumerate(channels if isinstance(channels, list) else []):
-        yield from _one_place(("alert", "channels", at), channel)
+        yield from proofs.one_place(("alert", "channels", at), channel)
     if channels and find_spec("apprise") is None:
         way_on = 'pip install "retentiond[apprise]", or leave the key out'
         yield Trouble(("alert", "channels"), "other channels than mail are not installed here", way_on)
     for key, other in (("user", "secret"), ("secret", "user")):
         if key in alert and other not in alert:
             yield Trouble(("alert", key), f"this means nothing without {other}", "write both, or neither")
-
-
-def _one_place(location: Location, secret: Any) -> Iterator[Trouble]:
-    places = {"credential", "file", "env", "command"}
-    if isinstance(secret, dict) and len(places & secret.keys()) != 1:
-        said = "no place" if places.isdisjoint(secret) else "more than one place"
-        yield Trouble(
-            location, f"{said} is named for this secret", f"exactly one of: {', '.join(sorted(places))}"
-        )
 
 
 def _short_periods(policy: Raw, helplines: list[_Target]) -> Iterator[Trouble]:
@@ -307,7 +221,8 @@ def _server(account: str, table: Raw) -> tuple[object, ...]:
     name, port = table.get("host"), table.get("port")
     if not isinstance(name, str):
         return (None, account)
-    return (name.lower().removesuffix("."), 0 if port is None or port in _STANDARD_PORTS else port)
+    is_standard = port is None or port in _STANDARD_PORTS or not isinstance(port, int)
+    return (name.lower().removesuffix("."), 0 if is_standard else port)
 
 
 def _identities_twice(helplines: list[_Target]) -> Iterator[Trouble]:

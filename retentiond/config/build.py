@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from retentiond.config import tables
+from retentiond.config import account_tables, shapes, tables
 from retentiond.config.settings import (
     PLACE,
     Access,
@@ -125,7 +125,7 @@ def _ledger(table: tables.LedgerTable) -> LedgerSettings:
     return LedgerSettings(directory, key, Period.parse(table.marks_kept))
 
 
-def _reference(owner: str, table: tables.SecretTable) -> SecretReference:
+def _reference(owner: str, table: shapes.SecretTable) -> SecretReference:
     if table.command is not None:
         return SecretReference(owner, Source.COMMAND, table.command[0], tuple(table.command[1:]))
     places = {Source.CREDENTIAL: table.credential, Source.FILE: table.file, Source.ENV: table.env}
@@ -133,17 +133,19 @@ def _reference(owner: str, table: tables.SecretTable) -> SecretReference:
     return SecretReference(owner, source, place)
 
 
-def _account(name: str, table: tables.ImapTable | tables.ExchangeTable | tables.GraphTable) -> Account:
+def _account(
+    name: str, table: account_tables.ImapTable | account_tables.ExchangeTable | account_tables.GraphTable
+) -> Account:
     match table:
-        case tables.ImapTable():
+        case account_tables.ImapTable():
             return _imap(name, table)
-        case tables.ExchangeTable():
+        case account_tables.ExchangeTable():
             return _exchange(name, table)
-        case tables.GraphTable():
+        case account_tables.GraphTable():
             return _graph(name, table)
 
 
-def _graph(name: str, table: tables.GraphTable) -> GraphAccount:
+def _graph(name: str, table: account_tables.GraphTable) -> GraphAccount:
     keeps = table.single_item_recovery
     return GraphAccount(
         name=name,
@@ -164,7 +166,7 @@ def _graph(name: str, table: tables.GraphTable) -> GraphAccount:
     )
 
 
-def _exchange(name: str, table: tables.ExchangeTable) -> ExchangeAccount:
+def _exchange(name: str, table: account_tables.ExchangeTable) -> ExchangeAccount:
     keeps = table.single_item_recovery
     return ExchangeAccount(
         name=name,
@@ -185,7 +187,7 @@ def _exchange(name: str, table: tables.ExchangeTable) -> ExchangeAccount:
     )
 
 
-def _imap(name: str, table: tables.ImapTable) -> ImapAccount:
+def _imap(name: str, table: account_tables.ImapTable) -> ImapAccount:
     tls = Tls(table.tls)
     return ImapAccount(
         name=name,
@@ -204,7 +206,7 @@ def _imap(name: str, table: tables.ImapTable) -> ImapAccount:
     )
 
 
-def _roles(table: tables.RolesTable, account: Account | None = None) -> Mapping[Role, str]:
+def _roles(table: shapes.RolesTable, account: Account | None = None) -> Mapping[Role, str]:
     own = {Role(role): str(name) for role, name in table if name is not None}
     return MappingProxyType({**(account.roles if account else {}), **own})
 

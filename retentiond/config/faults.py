@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from retentiond.config import tables
+from retentiond.config import account_tables, shapes, tables
 from retentiond.config.locate import Location, Trouble
 
-_TABLES: Final[dict[str, type[tables.Table]]] = {
+_TABLES: Final[dict[str, type[shapes.Table]]] = {
     "policy": tables.PolicyTable,
     "ledger": tables.LedgerTable,
     "limits": tables.LimitsTable,
@@ -20,23 +20,23 @@ _TABLES: Final[dict[str, type[tables.Table]]] = {
     "control": tables.ControlTable,
     "log": tables.LogTable,
     "alert": tables.AlertTable,
-    "channels": tables.SecretTable,
+    "channels": shapes.SecretTable,
     "heartbeat": tables.HeartbeatTable,
     "metrics": tables.MetricsTable,
     "helpline": tables.HelplineTable,
     "advisor": tables.AdvisorTable,
     "letters": tables.LettersTable,
     "elsewhere": tables.ElsewhereTable,
-    "roles": tables.RolesTable,
-    "secret": tables.SecretTable,
-    "key": tables.SecretTable,
+    "roles": shapes.RolesTable,
+    "secret": shapes.SecretTable,
+    "key": shapes.SecretTable,
 }
 
 #: What one would write, for keys that may be missing.
-_KINDS: Final[dict[str, type[tables.Table]]] = {
-    "imap": tables.ImapTable,
-    "exchange": tables.ExchangeTable,
-    "graph": tables.GraphTable,
+_KINDS: Final[dict[str, type[shapes.Table]]] = {
+    "imap": account_tables.ImapTable,
+    "exchange": account_tables.ExchangeTable,
+    "graph": account_tables.GraphTable,
 }
 
 _EXAMPLES: Final = {
@@ -84,7 +84,7 @@ def _trouble(detail: ErrorDetails) -> Trouble:
     location: Location = tuple(part for part in detail["loc"] if part != "[key]")
     # Of an account pydantic says the kind too, after its name.
     kinded = location[0:1] == ("account",) and len(location) > 2 and str(location[2]) in _KINDS
-    account = _KINDS[str(location[2])] if kinded else tables.ImapTable
+    account = _KINDS[str(location[2])] if kinded else account_tables.ImapTable
     location = (*location[:2], *location[3:]) if kinded else location
     context: dict[str, Any] = detail.get("ctx", {})
     match detail["type"]:
@@ -141,7 +141,7 @@ def _not_a_table(location: Location, value: Any) -> Trouble | None:
             return None
 
 
-def _unknown(location: Location, account: type[tables.Table]) -> Trouble:
+def _unknown(location: Location, account: type[shapes.Table]) -> Trouble:
     key = str(location[-1])
     if _PASSWORD.fullmatch(key):
         return Trouble(location, *_SECRET_ITSELF)
@@ -153,7 +153,7 @@ def _unknown(location: Location, account: type[tables.Table]) -> Trouble:
     return Trouble(location, "this key is not known here", f"known are: {', '.join(known)}")
 
 
-def _table_at(location: Location, account: type[tables.Table]) -> type[tables.Table]:
+def _table_at(location: Location, account: type[shapes.Table]) -> type[shapes.Table]:
     """The table whose keys stand at `location`; that of an account depends on its kind."""
     names = [part for part in location if isinstance(part, str)]
     if names[:1] == ["account"]:

@@ -6,121 +6,30 @@ once is in `agreement.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field
 
 from retentiond.config import letters, times, words
-
-#: The kinds of account that exist.
-KINDS = ("imap", "exchange", "graph")
-
-# What an editor can check; `words.py` decides.
-_ALIAS = "^[a-z0-9][a-z0-9-]{0,31}$"
-_PERIOD = "^[0-9]{1,4} (day|week|month|year)s?$"
-
-
-def _accepted(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The check in pydantic's language; `faults.py` takes the two sentences out again."""
-
-    def checked(value: Any) -> Any:
-        try:
-            return check(value)
-        except words.NotAccepted as fault:
-            raise PydanticCustomError(
-                "not_accepted", "{what}", {"what": fault.what, "way_on": fault.way_on}
-            ) from None
-
-    return checked
-
-
-def _known_kind(table: Any) -> Any:
-    """Looks at `kind` first: of an account of another kind every key would be wrong."""
-    if isinstance(table, dict) and table.get("kind") not in KINDS:
-        what = "the kind of this account is missing" if "kind" not in table else "no such kind of account"
-        raise PydanticCustomError(
-            "not_accepted", "{what}", {"what": what, "way_on": f"there is: {', '.join(KINDS)}", "key": "kind"}
-        )
-    return table
-
-
-Text: TypeAlias = Annotated[str, AfterValidator(_accepted(words.plain))]
-Alias: TypeAlias = Annotated[
-    str,
-    AfterValidator(_accepted(words.alias)),
-    Field(json_schema_extra={"pattern": _ALIAS}),
-]
-Address: TypeAlias = Annotated[
-    str, AfterValidator(_accepted(words.address)), Field(json_schema_extra={"pattern": "^[^@\\s]+@[^@\\s]+$"})
-]
-MailboxName: TypeAlias = Annotated[str, AfterValidator(_accepted(words.mailbox))]
-Folder: TypeAlias = Annotated[str, AfterValidator(_accepted(words.folder))]
-Keyword: TypeAlias = Annotated[str, AfterValidator(_accepted(words.keyword))]
-Absolute: TypeAlias = Annotated[
-    str, AfterValidator(_accepted(words.absolute)), Field(json_schema_extra={"pattern": "^/"})
-]
-PeriodText: TypeAlias = Annotated[
-    str,
-    BeforeValidator(_accepted(words.period)),
-    Field(json_schema_extra={"pattern": _PERIOD}),
-]
-Keeping: TypeAlias = Annotated[
-    str,
-    BeforeValidator(_accepted(words.keeping)),
-    Field(json_schema_extra={"pattern": _PERIOD}),
-]
-Seconds: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_accepted(words.seconds)),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": 600},
-                {"type": "string", "pattern": "^[0-9]{1,4} (second|minute)s?$"},
-            ]
-        }
-    ),
-]
-
-
-class Table(BaseModel):
-    """Unknown keys are refused, and no value is turned into another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-class SecretTable(Table):
-    """Where a secret is kept: exactly one of these. The secret itself never stands in this file."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    credential: Annotated[str, AfterValidator(_accepted(words.credential))] | None = Field(
-        default=None,
-        description="The name of a systemd credential (LoadCredential= or LoadCredentialEncrypted=).",
-    )
-    file: Absolute | None = Field(
-        default=None, description="A file that only the service's user may read (chmod 400)."
-    )
-    env: Annotated[str, AfterValidator(_accepted(words.variable))] | None = Field(
-        default=None, description="The name of an environment variable."
-    )
-    command: list[Annotated[str, AfterValidator(_accepted(words.argument))]] | None = Field(
-        default=None, min_length=1, description="A program and its arguments; what it prints is the secret."
-    )
-
-
-class RolesTable(Table):
-    """Folders whose role the server does not tell (SPECIAL-USE, RFC 6154)."""
-
-    sent: Folder | None = Field(default=None, description="Sent Items")
-    trash: Folder | None = Field(default=None, description="Deleted Items")
-    drafts: Folder | None = Field(default=None, description="Drafts")
-    junk: Folder | None = Field(default=None, description="Junk")
-    archive: Folder | None = Field(default=None, description="Archive")
-    templates: Folder | None = Field(default=None, description="Templates")
+from retentiond.config.account_tables import AccountTable
+from retentiond.config.shapes import (
+    ALIAS,
+    Absolute,
+    Address,
+    Alias,
+    Folder,
+    Keeping,
+    Keyword,
+    MailboxName,
+    PeriodText,
+    RolesTable,
+    Seconds,
+    SecretTable,
+    Table,
+    Text,
+    accepted,
+)
 
 
 class PolicyTable(Table):
@@ -130,7 +39,7 @@ class PolicyTable(Table):
         default="6 months",
         description="For how long mail is kept: days, weeks, months or years; 1 month to 10 years.",
     )
-    zone: Annotated[str, AfterValidator(_accepted(words.zone))] = Field(
+    zone: Annotated[str, AfterValidator(accepted(words.zone))] = Field(
         default="Europe/London",
         validate_default=True,
         description="The time zone in which days begin and end (IANA).",
@@ -190,12 +99,12 @@ class LimitsTable(Table):
 class ScheduleTable(Table):
     """When the daemon sweeps."""
 
-    at: Annotated[str, AfterValidator(_accepted(times.schedule))] = Field(
+    at: Annotated[str, AfterValidator(accepted(times.schedule))] = Field(
         default="daily at 03:15",
         validate_default=True,
         description='"daily at 03:15", "every 6 hours", or a cron expression.',
     )
-    zone: Annotated[str, AfterValidator(_accepted(words.zone))] | None = Field(
+    zone: Annotated[str, AfterValidator(accepted(words.zone))] | None = Field(
         default=None, description="The time zone of `at` (IANA); the policy's by default."
     )
     jitter: Seconds = Field(
@@ -206,10 +115,10 @@ class ScheduleTable(Table):
 class ControlTable(Table):
     """The socket at which people ask the running daemon."""
 
-    socket: Annotated[str, AfterValidator(_accepted(words.socket))] | None = Field(
+    socket: Annotated[str, AfterValidator(accepted(words.socket))] | None = Field(
         default=None, description="Where it lies; control.sock in $RUNTIME_DIRECTORY by default."
     )
-    group: Annotated[str, AfterValidator(_accepted(words.group))] = Field(
+    group: Annotated[str, AfterValidator(accepted(words.group))] = Field(
         default="retentiond-admin", description="The Unix group whose members may ask, beside root."
     )
 
@@ -228,12 +137,12 @@ class LogTable(Table):
 class AlertTable(Table):
     """Whom to tell by mail, through which relay."""
 
-    host: Annotated[str, AfterValidator(_accepted(words.host))] = Field(description="The relay's name.")
+    host: Annotated[str, AfterValidator(accepted(words.host))] = Field(description="The relay's name.")
     port: int | None = Field(default=None, ge=1, le=65535, description="465, or 587 with STARTTLS.")
     tls: Literal["implicit", "starttls"] = Field(
         default="starttls", description="How the connection is protected."
     )
-    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+    ca_file: Annotated[str, AfterValidator(accepted(words.existing))] | None = Field(
         default=None, description="The certificate of a private authority (PEM)."
     )
     user: Text | None = Field(default=None, description="The login's name, where the relay asks for one.")
@@ -256,10 +165,10 @@ class AlertTable(Table):
 class HeartbeatTable(Table):
     """A sign of life after each round that was in order, for a service that misses it."""
 
-    url: Annotated[str, AfterValidator(_accepted(words.heartbeat))] = Field(
+    url: Annotated[str, AfterValidator(accepted(words.heartbeat))] = Field(
         description="The address to ask for; https only."
     )
-    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
+    ca_file: Annotated[str, AfterValidator(accepted(words.existing))] | None = Field(
         default=None, description="The certificate of a private authority (PEM)."
     )
     timeout: Seconds = Field(default=10, description="For how long the answer is waited for.")
@@ -268,138 +177,11 @@ class HeartbeatTable(Table):
 class MetricsTable(Table):
     """Numbers for Prometheus, without a name or a day of anybody."""
 
-    textfile: Annotated[str, AfterValidator(_accepted(words.textfile))] | None = Field(
+    textfile: Annotated[str, AfterValidator(accepted(words.textfile))] | None = Field(
         default=None, description="A file for the node exporter; ends in .prom. The default without `listen`."
     )
-    listen: Annotated[str, AfterValidator(_accepted(words.listen))] | None = Field(
+    listen: Annotated[str, AfterValidator(accepted(words.listen))] | None = Field(
         default=None, description='Where it is answered: "127.0.0.1:9753", or the path of a socket.'
-    )
-
-
-class ImapTable(Table):
-    """An IMAP server, and the login with which its mailboxes are opened."""
-
-    kind: Literal["imap"] = Field(description="The kind of server.")
-    host: Annotated[str, AfterValidator(_accepted(words.host))] = Field(description="The server's name.")
-    port: int | None = Field(default=None, ge=1, le=65535, description="993, or 143 with STARTTLS.")
-    tls: Literal["implicit", "starttls"] = Field(
-        default="implicit", description="How the connection is protected."
-    )
-    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
-        default=None, description="The certificate of a private authority (PEM)."
-    )
-    login: Literal["direct", "master", "shared"] = Field(
-        default="direct",
-        description="direct: as the mailbox itself; master: a master user opens every mailbox; "
-        "shared: one login sees many mailboxes below shared_prefix.",
-    )
-    user: Text | None = Field(
-        default=None, description="The login's name; with direct the mailbox's name by default."
-    )
-    master_separator: Text | None = Field(
-        default=None, description='Between mailbox and master user; "*" by default.', max_length=4
-    )
-    shared_prefix: Annotated[str, AfterValidator(_accepted(words.prefix))] | None = Field(
-        default=None, description='Where shared mailboxes lie, such as "shared/{mailbox}".'
-    )
-    secret: SecretTable = Field(description="Where the password is kept.")
-    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
-    server_keeps: Keeping | None = Field(
-        default=None, description="So long this server keeps what was removed (you declare it)."
-    )
-    roles: RolesTable = Field(default_factory=RolesTable, description="Folders whose role is not told.")
-
-
-class ExchangeTable(Table):
-    """An Exchange Server (2016, 2019, Subscription Edition), and the login that opens its mailboxes."""
-
-    kind: Literal["exchange"] = Field(description="The kind of server.")
-    endpoint: Annotated[str, AfterValidator(_accepted(words.endpoint))] = Field(
-        description="The whole address of its web service; it is never looked up."
-    )
-    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
-        default=None, description="The certificate of a private authority (PEM)."
-    )
-    auth: Literal["basic", "ntlm", "kerberos", "oauth"] = Field(
-        default="ntlm", description="How the login is proved."
-    )
-    user: Text | None = Field(default=None, description="Who signs in (basic, ntlm).")
-    client_id: Text | None = Field(default=None, description="The application (oauth).")
-    token_url: Annotated[str, AfterValidator(_accepted(words.token_url))] | None = Field(
-        default=None, description="Where the application gets its token (oauth)."
-    )
-    secret: SecretTable = Field(description="Where the password, or the application's secret, is kept.")
-    access: Literal["delegate", "impersonation"] = Field(
-        default="delegate",
-        description="delegate: by permissions on mailboxes and folders; impersonation: by the role of it.",
-    )
-    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
-    patience: Seconds = Field(
-        default=300, description="For how long in all a busy server is waited for, in one command."
-    )
-    recoverable_items: bool = Field(
-        default=True, description="Look into Recoverable Items too; false where the login may not."
-    )
-    archive: Literal["auto", "no"] = Field(
-        default="auto", description="Look into the In-Place Archive where there is one."
-    )
-    single_item_recovery: Keeping | None = Field(
-        default=None, description="So long this server keeps what was removed (you declare it)."
-    )
-    hold_category: Text = Field(
-        default="Retention hold",
-        max_length=255,
-        description="What bears this category, or is of a conversation that does, is held.",
-    )
-
-
-class GraphTable(Table):
-    """A tenant of Microsoft 365, and the application that opens its mailboxes by Microsoft Graph."""
-
-    kind: Literal["graph"] = Field(description="The kind of server.")
-    tenant: Annotated[str, AfterValidator(_accepted(words.tenant))] | None = Field(
-        default=None, description="The tenant's id, or one of its domains."
-    )
-    client_id: Annotated[str, AfterValidator(_accepted(words.client_id))] | None = Field(
-        default=None, description="The application's id; with managed-identity one assigned by a user."
-    )
-    auth: Literal["certificate", "federated", "managed-identity", "secret"] = Field(
-        default="certificate", description="How the application is proved; a secret is discouraged."
-    )
-    secret: SecretTable | None = Field(
-        default=None,
-        description="Where the proof is kept: private key and certificate in one PEM file, "
-        "a federated assertion, or the application's secret.",
-    )
-    endpoint: Annotated[str, AfterValidator(_accepted(words.graph))] = Field(
-        default="https://graph.microsoft.com/v1.0", description="Graph of this cloud."
-    )
-    authority: Annotated[str, AfterValidator(_accepted(words.authority))] = Field(
-        default="https://login.microsoftonline.com", description="Where tokens come from in this cloud."
-    )
-    ca_file: Annotated[str, AfterValidator(_accepted(words.existing))] | None = Field(
-        default=None, description="The certificate of a private authority (PEM)."
-    )
-    timeout: Seconds = Field(default=60, description="For how long one answer is waited for.")
-    patience: Seconds = Field(
-        default=300, description="For how long in all a busy server is waited for, in one command."
-    )
-    recoverable_items: bool = Field(default=True, description="Look into Recoverable Items too.")
-    archive: Literal["auto", "no"] = Field(
-        default="auto", description="Tell of an archive mailbox, which cannot be swept by Graph."
-    )
-    single_item_recovery: Keeping | None = Field(
-        default=None, description="So long this server keeps what was removed (you declare it)."
-    )
-    unread_receipts: Literal["review", "destroy"] = Field(
-        default="review",
-        description="What is unread and asked for a receipt: a person looks, until `retentiond check "
-        "--tenant-probe` has shown that its destruction sends nothing.",
-    )
-    hold_category: Text = Field(
-        default="Retention hold",
-        max_length=255,
-        description="What bears this category, or is of a conversation that does, is held.",
     )
 
 
@@ -443,39 +225,33 @@ class ElsewhereTable(Table):
     kept: Keeping = Field(description="For how long it keeps them.")
 
 
-AccountTable: TypeAlias = Annotated[
-    Annotated[ImapTable | ExchangeTable | GraphTable, Field(discriminator="kind")],
-    BeforeValidator(_known_kind),
-]
-
-
 class LettersTable(Table):
     """A folder of letters: what was saved there long enough ago is destroyed, bins included."""
 
     name: Alias = Field(description="What it is called in logs and reports.")
-    directory: Annotated[str, AfterValidator(_accepted(letters.directory))] = Field(
+    directory: Annotated[str, AfterValidator(accepted(letters.directory))] = Field(
         description="The folder, from / on. What lies below it belongs to it."
     )
     period: PeriodText = Field(
         default="2 months", description="For how long letters are kept after they were first saved."
     )
-    manager: Annotated[str, AfterValidator(_accepted(letters.user))] = Field(
+    manager: Annotated[str, AfterValidator(accepted(letters.user))] = Field(
         description="The Unix user who may read there: the Helplines' Manager."
     )
-    deputy: Annotated[str, AfterValidator(_accepted(letters.user))] | None = Field(
+    deputy: Annotated[str, AfterValidator(accepted(letters.user))] | None = Field(
         default=None, description="The one user who may read there in the manager's place."
     )
-    backup: list[Annotated[str, AfterValidator(_accepted(letters.user))]] = Field(
+    backup: list[Annotated[str, AfterValidator(accepted(letters.user))]] = Field(
         default=[], description="Users as whom backups are made."
     )
-    bins: list[Annotated[str, AfterValidator(_accepted(letters.bin_name))]] = Field(
+    bins: list[Annotated[str, AfterValidator(accepted(letters.bin_name))]] = Field(
         default=list(letters.BINS), description="What bins are called, or paths of bins."
     )
-    hold_folder: Annotated[str, AfterValidator(_accepted(letters.subfolder))] | None = Field(
+    hold_folder: Annotated[str, AfterValidator(accepted(letters.subfolder))] | None = Field(
         default=None, description="What lies in this folder of the directory is held."
     )
     overwrite: bool = Field(default=True, description="Overwrite a letter before it is unlinked.")
-    mount: Annotated[str, AfterValidator(_accepted(letters.directory))] | None = Field(
+    mount: Annotated[str, AfterValidator(accepted(letters.directory))] | None = Field(
         default=None, description="Where a file system must be mounted; if it is not, nothing is looked at."
     )
 
@@ -495,7 +271,7 @@ class ConfigTable(Table):
     account: dict[Alias, AccountTable] = Field(
         default_factory=dict,
         description="Servers, by name.",
-        json_schema_extra={"propertyNames": {"pattern": _ALIAS}},
+        json_schema_extra={"propertyNames": {"pattern": ALIAS}},
     )
     helpline: list[HelplineTable] = Field(default_factory=list, description="Shared mailboxes.")
     advisor: list[AdvisorTable] = Field(default_factory=list, description="Personal mailboxes.")

@@ -72,8 +72,8 @@ class Marks:
 
     `authors` are the addresses in From, `senders` those in Sender, `recipients` those in To, Cc and
     Bcc, `message` the Message-ID, `parents` the ids in In-Reply-To and References, `conversation` what
-    the server itself counts as one (Exchange), within one mailbox. `reply_to` are the addresses in
-    Reply-To, which an erasure alone asks for.
+    the server itself counts as one (Exchange), within one mailbox. `further` are the addresses in
+    Reply-To and in the Resent fields, which an erasure alone asks for.
     """
 
     authors: frozenset[Mark] = frozenset()
@@ -82,12 +82,12 @@ class Marks:
     message: Mark | None = None
     parents: frozenset[Mark] = frozenset()
     conversation: Mark | None = None
-    reply_to: frozenset[Mark] = frozenset()
+    further: frozenset[Mark] = frozenset()
 
     @property
     def parties(self) -> frozenset[Mark]:
         """Everybody from whom, to whom or on whose behalf it was sent."""
-        return self.authors | self.senders | self.recipients | self.reply_to
+        return self.authors | self.senders | self.recipients | self.further
 
 
 @dataclass(frozen=True, slots=True)

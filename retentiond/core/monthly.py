@@ -39,7 +39,7 @@ class Span:
     def parse(cls, text: str, zone: tzinfo) -> Span:
         """A month written `2026-10`. Raises ValueError."""
         match = _MONTH.fullmatch(text)
-        if match is None:
+        if match is None or not 1995 <= int(match[1]) <= 2999:
             raise ValueError("a year and a month, such as 2026-10")
         return cls(date(int(match[1]), int(match[2]), 1), zone)
 
@@ -98,20 +98,25 @@ class Agreement:
 @dataclass(frozen=True, slots=True)
 class Month:
     """One month. `silences` are the stretches of more than 48 hours in which no sweep came to its end;
-    `findings` are those of the month's last sweep, by target; `events` counts the house's other entries."""
+    `findings` are those of the month's last sweep, by target; `events` counts the house's other entries.
+
+    `copies` are the targets of which a server still kept copies when the month ended, each with the last day
+    that it named, `date.max` where it named none.
+    """
 
     span: Span
     deeds: Mapping[str, Deeds] = field(default_factory=dict)
     sweeps: int = 0
     silences: tuple[tuple[datetime, datetime], ...] = ()
     findings: Mapping[str, int] = field(default_factory=dict)
+    copies: Mapping[str, date] = field(default_factory=dict)
     agreements: tuple[Agreement, ...] = ()
     events: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_kept(self) -> bool:
         """Whether, by the ledger, the promise was kept: swept without a gap, and nothing left undone."""
-        return bool(self.sweeps) and not self.silences and not self.findings
+        return bool(self.sweeps) and not self.silences and not self.findings and not self.copies
 
 
 def month_of(entries: Iterable[Entry], span: Span) -> Month:
@@ -121,6 +126,8 @@ def month_of(entries: Iterable[Entry], span: Span) -> Month:
     began: datetime | None = None
     agreements: list[Agreement] = []
     events: Counter[str] = Counter()
+    copies: dict[str, date] = {}
+    erasures: set[str] = set()
     for entry in entries:
         body: Any = entry.body
         if entry.chain == HOUSE:
@@ -129,6 +136,8 @@ def month_of(entries: Iterable[Entry], span: Span) -> Month:
             continue
         if body["event"] == "swept" and "kind" not in body:  # a purge on demand is no night's sweep
             sweeps.append(entry)
+        if body["event"] == "deed" and (until := _kept_until(entry, span)):
+            copies[entry.chain] = max(until, copies.get(entry.chain, until))
         if not span.holds(entry.minute):
             continue
         match body["event"]:
@@ -139,8 +148,11 @@ def month_of(entries: Iterable[Entry], span: Span) -> Month:
                 agreements.append(Agreement(day, body["target"], body["number"]))
             case "swept" | "founded":
                 pass
+            case "erasure" if body["receipt"] in erasures:
+                pass  # it was interrupted, and is the same one
             case event:
                 events[event] += 1
+                erasures.add(body.get("receipt", ""))
     inside = [entry for entry in sweeps if span.holds(entry.minute)]
     return Month(
         span,
@@ -148,9 +160,21 @@ def month_of(entries: Iterable[Entry], span: Span) -> Month:
         len(inside),
         tuple(_silences([entry.minute for entry in sweeps], began, span)),
         _findings(inside[-1]) if inside else {},
+        copies,
         tuple(agreements),
         dict(sorted(events.items())),
     )
+
+
+def _kept_until(entry: Entry, span: Span) -> date | None:
+    """Until when a server keeps copies of what was removed, where that is beyond the month's end."""
+    body: Any = entry.body
+    if body["result"] != Result.RETAINED.value:
+        return None
+    if "until" not in body:
+        return date.max if span.holds(entry.minute) else None
+    until = date.fromisoformat(body["until"])
+    return until if start_of(until, span.zone) >= span.end else None
 
 
 def _summed(bodies: Iterable[Mapping[str, Any]]) -> Deeds:

@@ -14,15 +14,14 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from retentiond.core.chain import HOUSE, Body, Break, Entry, Seal, Value, minute_text
+from retentiond.core.chain import HOUSE, Body, Entry, Seal, Value, minute_text
 from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
-from retentiond.errors import LedgerDamaged
 from retentiond.ledger import entries, house, intents, memory, schema, seals
 from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found
 from retentiond.ledger.holds import Holds
 from retentiond.ledger.keys import Keys
-from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, check_places
+from retentiond.ledger.places import BOOK, SEALS, check_closed, check_places, check_public
 from retentiond.ledger.standing import OWN_EVENTS, recorded_heads
 from retentiond.ledger.verify import Verified, verify
 
@@ -58,12 +57,12 @@ class Ledger:
         """
         check_places(directory)
         keys = Keys(key)
-        if (directory / PUBLIC).read_bytes() != keys.pem.encode("ascii"):
-            raise LedgerDamaged(HOUSE, None, Break.KEY)
+        check_public(directory, keys.pem)
         engine = schema.engine_for(directory / BOOK)
         try:
             with schema.reading(engine) as connection:
                 schema.check_schema(connection)
+                entries.check_founder(connection, keys)
             check_closed(directory)
         except BaseException:
             engine.dispose()
@@ -172,7 +171,8 @@ class Ledger:
 
     def unfinished_erasures(self) -> tuple[str, ...]:
         """The receipts of erasures that were begun and are not finished."""
-        return tuple(sorted(mark.decode() for mark in self.recall(memory.ERASING, HOUSE)))
+        with schema.reading(self._engine) as connection:
+            return tuple(sorted(mark.decode() for mark in memory.recall(connection, memory.ERASING, HOUSE)))
 
     def standing(self, target: str) -> tuple[Arming | None, Forecast | None]:
         """The latest arming, and the latest forecast with what was destroyed since it was made.
@@ -211,15 +211,16 @@ class Ledger:
             with schema.writing(self._engine) as connection:
                 previous = entries.last_checkpoint(connection)
                 minute = entries.minute_for(connection, now)
+                last_seal = Seal(HOUSE, previous.seq, previous.hash)
+                if not log.has(last_seal):  # the power was cut, or the disk full: never two of them
+                    log.append(minute, [last_seal])
                 body = house.swept_body(connection, minute, forecasts, counts, is_purge=is_purge)
                 entries.append(connection, self._keys, HOUSE, body, minute)
                 entries.keep_checkpoint(connection)
                 ends = entries.heads(connection)
-            last_seal = Seal(HOUSE, previous.seq, previous.hash)
-            unlogged = () if log.has(last_seal) else (last_seal,)  # the power was cut in between
             before = recorded_heads(previous)
             grown = [seal for chain, seal in ends.items() if chain != HOUSE and seal not in before]
-            log.append(minute, [*unlogged, *grown, ends[HOUSE]])
+            log.append(minute, [*grown, ends[HOUSE]])
         schema.shrink(self._engine)
         return tuple(ends.values())
 

@@ -29,6 +29,7 @@ from retentiond.ledger.standing import Line, fold
 TOLERANCE = timedelta(minutes=5)
 
 
+@schema.as_written()
 def newest_minute(connection: Connection) -> datetime | None:
     """When the newest entry of any chain was written; None in an empty book."""
     newest = connection.scalar(select(func.max(schema.head.c.minute)))
@@ -73,6 +74,7 @@ def append(connection: Connection, keys: Keys, chain: str, body: Body, minute: s
     return entry
 
 
+@schema.as_written()
 def chain_end(connection: Connection, chain: str) -> Seal:
     """Where a chain ends by its head (count 0 for a new one); the last entry must bear it out."""
     head, entry = schema.head.c, schema.entry.c
@@ -86,6 +88,7 @@ def chain_end(connection: Connection, chain: str) -> Seal:
     return end
 
 
+@schema.as_written()
 def entry_at(connection: Connection, chain: str, seq: int) -> Entry:
     """One entry, checked against its own hash and the one before. Raises LedgerDamaged."""
     column = schema.entry.c
@@ -102,6 +105,19 @@ def entry_at(connection: Connection, chain: str, seq: int) -> Entry:
     return read_entry(chain, seq, rows[-1].body, rows[-1].hash)
 
 
+@schema.as_written()
+def check_founder(connection: Connection, keys: Keys) -> None:
+    """Raises LedgerDamaged where the first entry names another key: then it is another ledger's book.
+
+    That there is a first entry, and that it is whole, is for the verification to prove.
+    """
+    column = schema.entry.c
+    founding = connection.scalar(select(column.body).where(column.chain == HOUSE, column.seq == 1))
+    if founding is not None and keys.public.hex() not in founding:
+        raise LedgerDamaged(HOUSE, 1, Break.KEY)
+
+
+@schema.as_written()
 def standing_lines(connection: Connection, target: str | None = None) -> dict[str, Line]:
     """How one target stands, or all of them, by name."""
     column = schema.standing.c
@@ -137,6 +153,7 @@ def _keep_standing(connection: Connection, entry: Entry) -> None:
         )
 
 
+@schema.as_written()
 def heads(connection: Connection) -> dict[str, Seal]:
     """Where every chain ends, by name, as its head says."""
     column = schema.head.c

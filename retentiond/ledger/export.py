@@ -50,7 +50,7 @@ def all_entries(connection: Connection) -> Iterator[Entry]:
 def newest_entries(connection: Connection, chain: str | None, last: int) -> list[Entry]:
     """The newest entries of one chain, or of all of them together, oldest first."""
     column = schema.entry.c
-    names = [chain] if chain is not None else connection.scalars(select(schema.head.c.chain)).all()
+    names = [name for name in connection.scalars(select(schema.head.c.chain)) if chain in (None, name)]
     found: list[Entry] = []
     for name in names:
         rows = connection.execute(

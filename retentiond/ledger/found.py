@@ -13,7 +13,7 @@ from retentiond.errors import LedgerDamaged
 from retentiond.ledger import schema
 from retentiond.ledger.entries import append, heads, keep_checkpoint
 from retentiond.ledger.keys import Keys, make_key
-from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, sync_directory, write_new
+from retentiond.ledger.places import BOOK, PUBLIC, SEALS, check_closed, meaning, sync_directory, write_new
 from retentiond.ledger.seals import locked
 from retentiond.ledger.standing import FOUNDED
 
@@ -36,6 +36,7 @@ def found(directory: Path, key: Path | bytes, now: datetime) -> Seal:
         for name, content, mode in ((PUBLIC, keys.pem, 0o644), (SEALS, "", 0o600), (BOOK, "", 0o600)):
             write_new(directory / name, content.encode("ascii"), mode)
             made.append(directory / name)
+        made += (directory / f"{BOOK}-wal", directory / f"{BOOK}-shm")  # SQLite's own, beside the book
         seal = _first_entry(directory, keys, minute_text(now))
         sync_directory(directory)
         return seal
@@ -76,5 +77,5 @@ def _undone_on_failure(made: list[Path]) -> Iterator[None]:
         if isinstance(error, FileExistsError):
             raise LedgerDamaged(HOUSE, None, Break.EXISTS) from None
         if isinstance(error, OSError):
-            raise LedgerDamaged(HOUSE, None, Break.UNWRITABLE) from None
+            raise LedgerDamaged(HOUSE, None, meaning(error)) from None
         raise

@@ -115,6 +115,7 @@ def _body(event: str, hold: Registered, who: str) -> dict[str, Value]:
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@schema.as_written()
 def _read(connection: Connection) -> tuple[Registered, ...]:
     column = schema.hold_mark.c
     signs: dict[str, list[Sign]] = {}

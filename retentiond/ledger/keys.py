@@ -6,7 +6,6 @@ and the key of saved plans. The public half is all that an auditor needs.
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from retentiond.core.chain import HOUSE, Break, Seal, head_text, open_note, signed_note
 from retentiond.errors import LedgerDamaged
+from retentiond.ledger.places import write_new
 
 KEY_BYTES = 32
 
@@ -28,11 +28,7 @@ def make_key(path: Path) -> bytes:
     Raises FileExistsError where something is there already.
     """
     key = secrets.token_bytes(KEY_BYTES)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(path, key, 0o400)
     return key
 
 

@@ -39,6 +39,7 @@ def remember(
         )
 
 
+@schema.as_written()
 def recall(connection: Connection, kind: str, target: str) -> dict[bytes, datetime]:
     """The marks of a kind and since when they are known (aware, UTC)."""
     column = schema.memory.c

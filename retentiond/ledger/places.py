@@ -6,6 +6,7 @@ sweeps. A key that is kept in a file is `ledger.key` (0400) by default, here or 
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -20,19 +21,17 @@ SEALS = "seals.log"
 
 
 def is_founded(directory: Path) -> bool:
-    """Whether a ledger was ever made here: anything of it is there."""
+    """Whether a ledger was ever made here: anything of it is there.
+
+    Raises LedgerDamaged where one may not look.
+    """
     return any(_is_there(directory / name) for name in (BOOK, SEALS, PUBLIC))
 
 
 def check_places(directory: Path) -> None:
     """Raises LedgerMissing where nothing is there, LedgerDamaged where only part of it is, and
     PermissionsTooOpen where anybody but the owner could look in."""
-    try:
-        found = {
-            name: (directory / name).lstat() for name in (BOOK, SEALS, PUBLIC) if _is_there(directory / name)
-        }
-    except OSError:
-        raise LedgerDamaged(HOUSE, None, Break.UNWRITABLE) from None
+    found = [name for name in (BOOK, SEALS, PUBLIC) if _is_there(directory / name)]
     if not found:
         raise LedgerMissing(str(directory))
     if BOOK not in found:
@@ -42,6 +41,16 @@ def check_places(directory: Path) -> None:
     if PUBLIC not in found:
         raise LedgerDamaged(HOUSE, None, Break.KEY)
     check_closed(directory)
+
+
+def check_public(directory: Path, pem: str) -> None:
+    """Raises LedgerDamaged where the public key that lies there is another one, or cannot be read."""
+    try:
+        there = (directory / PUBLIC).read_bytes()
+    except OSError:
+        raise LedgerDamaged(HOUSE, None, Break.UNWRITABLE) from None
+    if there != pem.encode("ascii"):
+        raise LedgerDamaged(HOUSE, None, Break.KEY)
 
 
 def check_closed(directory: Path) -> None:
@@ -66,17 +75,34 @@ def _faults(path: Path, mode: str) -> list[Fault]:
 
 
 def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+    """What may not be looked at is not taken for absent, as `os.path.lexists` would."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        raise LedgerDamaged(HOUSE, None, Break.UNWRITABLE) from None
+    return True
+
+
+def meaning(error: OSError) -> Break:
+    """What the system's refusal is called here."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return Break.FULL if is_full else Break.UNWRITABLE
 
 
 def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Creates a file that was not there, durably. Raises FileExistsError."""
+    """Creates a file that was not there, durably: whole, or not at all. Raises FileExistsError, OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            os.fchmod(descriptor, mode)  # whatever the umask
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, "")
+            os.fsync(descriptor)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def sync_directory(directory: Path) -> None:

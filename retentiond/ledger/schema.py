@@ -206,7 +206,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One unchanging view of the whole file; writers are not kept waiting. Raises LedgerDamaged."""
-    with translated(), engine.execution_options(reads=True).begin() as connection:
+    with translated(), as_written(), engine.execution_options(reads=True).begin() as connection:
         yield connection
 
 
@@ -223,10 +223,24 @@ def translated() -> Iterator[None]:
         raise LedgerDamaged(HOUSE, None, Break.UNREADABLE) from None
     except sqlite3.Error as error:
         raise LedgerDamaged(HOUSE, None, _meaning(error)) from None
+    except UnicodeDecodeError:
+        raise LedgerDamaged(HOUSE, None, Break.UNREADABLE) from None
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """What is read is not of the types that were written, for a torn page can be anything: LedgerDamaged."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise LedgerDamaged(HOUSE, None, Break.UNREADABLE) from None
 
 
 def _meaning(error: BaseException | None) -> Break:
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code == sqlite3.SQLITE_IOERR_SHMSIZE:  # a full disk, met when the file is opened
+        return Break.FULL
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Break.BUSY
         case sqlite3.SQLITE_FULL:

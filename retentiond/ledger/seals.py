@@ -16,6 +16,7 @@ from pathlib import Path
 
 from retentiond.core.chain import HOUSE, Break, Seal, seals_in
 from retentiond.errors import LedgerDamaged
+from retentiond.ledger.places import meaning
 
 #: How much of the file's end is read where only the newest seals are wanted (bytes).
 RECENT = 64 * 1024
@@ -51,7 +52,9 @@ class SealsLog:
         size = os.fstat(self.descriptor).st_size
         tail = os.pread(self.descriptor, RECENT, max(0, size - RECENT))
         os.ftruncate(self.descriptor, size - (len(tail) - (tail.rfind(b"\n") + 1)))
-        os.write(self.descriptor, "".join(f"{minute} {seal}\n" for seal in seals).encode("ascii"))
+        lines = "".join(f"{minute} {seal}\n" for seal in seals).encode("ascii")
+        while lines:  # a disk that has room for a part takes that part, and refuses the rest
+            lines = lines[os.write(self.descriptor, lines) :]
         os.fsync(self.descriptor)
 
     def has(self, seal: Seal) -> bool:
@@ -69,7 +72,7 @@ def locked(path: Path, *, for_writing: bool = False) -> Iterator[SealsLog]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if for_writing else fcntl.LOCK_SH)
         yield SealsLog(descriptor)
-    except OSError:
-        raise LedgerDamaged(HOUSE, None, Break.UNWRITABLE) from None
+    except OSError as error:
+        raise LedgerDamaged(HOUSE, None, meaning(error)) from None
     finally:
         os.close(descriptor)

@@ -48,8 +48,8 @@ class Marker:
         return hmac.digest(self._key, kind.encode() + b"\0" + data, "sha256")[:16]
 
     def address(self, address: str) -> Mark:
-        """The mark of a bare address, case and surrounding blanks aside."""
-        return self.mark("address", address.strip().casefold())
+        """The mark of a bare address, letter case and surrounding blanks aside; ß and ss are two."""
+        return self.mark("address", address.strip().lower())
 
     def message(self, message_id: str) -> Mark:
         """The mark of a Message-ID without its angle brackets and blanks."""

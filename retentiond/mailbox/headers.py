@@ -6,10 +6,11 @@ Nothing here raises on a malformed header: a sender writes it, and a sweep must 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import getaddresses
+from unicodedata import normalize
 
 from retentiond.core.model import Mark, Marks
 from retentiond.mailbox.base import Likeness, Marker
@@ -18,8 +19,11 @@ from retentiond.mailbox.base import Likeness, Marker
 IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")
 KIN_FIELDS = ("MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES")
-#: The same for an erasure.
-PARTY_FIELDS = (*THREAD_FIELDS, "REPLY-TO")
+#: Who else is party to a message: whoever sent it on as it was, and to whom (RFC 5322, 3.6.6).
+_FURTHER = ("REPLY-TO", *(f"RESENT-{name}" for name in ("FROM", "SENDER", "TO", "CC", "BCC")))
+#: The same for an erasure, and the fields of it that name the parties.
+PARTY_FIELDS = (*THREAD_FIELDS, *_FURTHER)
+PARTIES = ("FROM", "SENDER", "TO", "CC", "BCC", *_FURTHER)
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _LINE_END = re.compile(r"\r?\n")
@@ -61,19 +65,20 @@ def marks_of(header: bytes, marker: Marker) -> Marks:
 
 
 def parties_of(header: bytes, marker: Marker) -> Marks:
-    """The marks of a header block for an erasure, Reply-To included.
+    """The marks of a header block for an erasure, Reply-To and the Resent fields included.
 
     Here a field that no parser understands gives every address in it: one that was overlooked would leave
     a message behind, or destroy what is somebody else's too.
     """
     fields = fields_of(header)
     recipients = ", ".join(fields[name] for name in ("to", "cc", "bcc") if name in fields)
+    further = ", ".join(fields[name.lower()] for name in _FURTHER if name.lower() in fields)
     return replace(
         marks_of(header, marker),
         authors=every_address(fields.get("from", ""), marker),
         senders=every_address(fields.get("sender", ""), marker),
         recipients=every_address(recipients, marker),
-        reply_to=every_address(fields.get("reply-to", ""), marker),
+        further=every_address(further, marker),
     )
 
 
@@ -100,14 +105,28 @@ def is_address(text: str) -> bool:
 
 
 def spellings(address: str) -> tuple[str, ...]:
-    """An address as headers may spell it: as given, and with its domain in the other form of RFC 5890."""
+    """An address as headers may spell it: as given, and with its domain in the other form (RFC 5890)."""
     local, _, domain = address.strip().rpartition("@")
-    known = {address.strip().casefold(): address.strip()}
+    known = {address.strip().lower(): address.strip()}
     with suppress(UnicodeError):  # a domain that is none is sought as it was given
-        ascii_form = domain.encode("idna")
-        for other in (ascii_form.decode("ascii"), ascii_form.decode("idna")):
-            known.setdefault(f"{local}@{other}".casefold(), f"{local}@{other}")
+        ascii_form = _by_label(domain, _a_label)
+        for other in (ascii_form, _by_label(ascii_form, _u_label)):
+            known.setdefault(f"{local}@{other}".lower(), f"{local}@{other}")
     return tuple(known.values())
+
+
+def _by_label(domain: str, spelt: Callable[[str], str]) -> str:
+    return ".".join(map(spelt, domain.split(".")))
+
+
+def _a_label(label: str) -> str:
+    """Python's own codec `idna` is of 2003: it takes straße.example for strasse.example, somebody else's."""
+    return label if label.isascii() else "xn--" + normalize("NFC", label.lower()).encode("punycode").decode()
+
+
+def _u_label(label: str) -> str:
+    known = label[4:].encode("ascii").decode("punycode") if label.lower().startswith("xn--") else label
+    return known if _a_label(known) == label.lower() else label
 
 
 def message_ids_in(text: str) -> list[str]:

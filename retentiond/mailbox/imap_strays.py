@@ -13,6 +13,7 @@ from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.headers import (
     IDENTITY_FIELDS,
+    PARTIES,
     PARTY_FIELDS,
     THREAD_FIELDS,
     fields_of,
@@ -28,9 +29,8 @@ from retentiond.mailbox.imap_session import Opened, Session
 _TERMS_AT_ONCE = 12
 _IDS_AT_ONCE = 12
 _LONGEST_ID = 250
-#: In which fields an identity is a sign, and in which a correspondent is party to a message.
-SIGNS = (b"FROM", b"SENDER")
-PARTIES = (b"FROM", b"SENDER", b"REPLY-TO", b"TO", b"CC", b"BCC")
+#: In which fields an identity is a sign.
+SIGNS = ("FROM", "SENDER")
 
 
 def look_for_strays(session: Session, question: Question) -> Iterator[FolderView]:
@@ -141,7 +141,7 @@ def _bearing(
     session: Session,
     place: Place,
     addresses: Sequence[str],
-    fields: Sequence[bytes],
+    fields: Sequence[str],
     parties: Sequence[str] = (),
 ) -> tuple[int, ...]:
     """What has one of these addresses in one of these fields, and of `parties` one in any; the server
@@ -156,12 +156,12 @@ def _bearing(
     return tuple(sorted(found))
 
 
-def _trees(addresses: Sequence[str], fields: Sequence[bytes]) -> Iterator[bytes]:
+def _trees(addresses: Sequence[str], fields: Sequence[str]) -> Iterator[bytes]:
     """Searches of bounded size that together find each of these addresses in each of these fields."""
     at_once = _TERMS_AT_ONCE // len(fields)
     for start in range(0, len(addresses), at_once):
         some = [quoted(each.encode("utf-8")) for each in addresses[start : start + at_once]]
-        yield either([b"HEADER %s %s" % (field, text) for text in some for field in fields])
+        yield either([b"HEADER %s %s" % (field.encode(), text) for text in some for field in fields])
 
 
 def _naming(session: Session, place: Place, ids: Sequence[str]) -> tuple[int, ...]:

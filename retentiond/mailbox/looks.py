@@ -70,7 +70,7 @@ def marks_of(row: Addressed, marker: Marker) -> Marks:
 
 
 def parties_of(
-    row: Addressed, marker: Marker, authors: Iterable[str], senders: Iterable[str], reply_to: Iterable[str]
+    row: Addressed, marker: Marker, authors: Iterable[str], senders: Iterable[str], further: Iterable[str]
 ) -> Marks:
     """The marks of an item, of everybody who is party to it."""
     return replace(
@@ -78,7 +78,7 @@ def parties_of(
         authors=marks_in(authors, marker),
         senders=marks_in(senders, marker),
         recipients=marks_in(row.recipients, marker),
-        reply_to=marks_in(reply_to, marker),
+        further=marks_in(further, marker),
     )
 
 

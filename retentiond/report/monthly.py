@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Final
 
 from retentiond.core.holds import Register
@@ -155,6 +155,9 @@ def _reasons(month: Month) -> Iterator[str]:
     for target, count in month.findings.items():
         found = "1 finding" if count == 1 else f"{count} findings"
         yield f"{target}: {found} at the end of the month; ask the admin for the status."
+    for target, until in sorted(month.copies.items()):
+        when = "; it does not say until when" if until == date.max else f" until {until}"
+        yield f"{target}: not yet destroyed: the server keeps copies of what was removed{when}."
 
 
 def _day(moment: datetime, zone: tzinfo) -> str:
@@ -221,7 +224,9 @@ def _holds(register: Register) -> Iterator[str]:
 def _events(month: Month) -> Iterator[str]:
     for agreement in month.agreements:
         day = f"{agreement.day:%-d %B}"
-        yield f"{day}: {agreement.target} was armed; at most {agreement.number:,} items were agreed to."
+        number = contacts(agreement.number)
+        most = number if is_small(agreement.number) else f"at most {number}"
+        yield f"{day}: {agreement.target} was armed; {most} items were agreed to."
     for event, count in month.events.items():
         if event in EVENTS:
             one, more = EVENTS[event]

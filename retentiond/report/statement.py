@@ -17,6 +17,7 @@ from retentiond.report.monthly import OUT_OF_REACH
 class Promise:
     """What a configuration promises. `mail` and `letters` are the periods in force, one for each target;
     `left_out` is whether folders are left out; `elsewhere` are what keeps copies too, and for how long.
+    `server_keeps` is the longest for which a mail server was declared to keep what was removed.
     With `longest` an email and the responses to it go together, by the latest of them, and never later."""
 
     mail: Sequence[Period]
@@ -25,6 +26,7 @@ class Promise:
     left_out: bool
     elsewhere: Sequence[tuple[str, Period]]
     longest: Period | None = None
+    server_keeps: Period | None = None
 
 
 def statement(promise: Promise) -> str:
@@ -38,6 +40,11 @@ def _paragraphs(promise: Promise) -> Iterator[str]:
         f" {_periods(promise.mail)} {_counted(promise.longest)}. Then it is destroyed: in the shared"
         " mailboxes, in their sent mail and in their deleted mail."
     )
+    if promise.server_keeps is not None:
+        yield (
+            "Our mail server keeps a hidden copy of what was destroyed for up to"
+            f" {promise.server_keeps} more; then that is gone too."
+        )
     if promise.has_advisors:
         yield (
             "A response that was saved in an advisor's own mailbox by mistake is moved to the helpline's, and"

@@ -146,6 +146,8 @@ def test_an_audit_as_csv(office: Office) -> None:
         (("--save", "plan.json", "--as-of", "2030-01-01"), "--save without --as-of"),
         (("--names",), "on a terminal only"),
         (("--as-of", "tomorrow"), "--as-of"),
+        (("--as-of", "0001-01-01"), "1995 to 2999"),
+        (("--as-of", "9999-12-31"), "1995 to 2999"),
     ],
 )
 def test_what_an_audit_refuses(office: Office, words: tuple[str, ...], sentence: str) -> None:

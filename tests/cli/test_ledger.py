@@ -95,6 +95,8 @@ def test_the_ledger_tells_what_was_done_and_of_nobody(armed: Office) -> None:
     assert "@" not in out
     out = armed.run("ledger", "show", "--chain", "house", "--last", "1").is_done().out
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["swept"]
+    for unknown in ("nobody", "\udcff"):
+        armed.run("ledger", "show", "--chain", unknown).has(2, "the ledger has no chain")
 
 
 def test_the_export_is_json_lines_and_nothing_else(armed: Office) -> None:

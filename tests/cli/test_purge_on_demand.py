@@ -108,6 +108,7 @@ def test_a_purge_of_less_does_not_arm_what_was_changed(armed: Office) -> None:
     ("words", "sentence"),
     [
         ((HELPLINE, "--older-than", "2999-01-01", "--destroy", "1"), "not yet"),
+        ((HELPLINE, "--older-than", "0001-01-01", "--destroy", "1"), "1995 to 2999"),
         ((ADVISOR, "--older-than", BETWEEN, "--destroy", "1"), "a sweep sees to them"),
         ((HELPLINE,), "--older-than"),
         ((), "--erase"),

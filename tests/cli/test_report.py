@@ -101,10 +101,23 @@ def test_what_is_held_past_its_day_is_told_by_ground_and_review(office: Office) 
     assert "Past their review: 1, the longest for 45 days." in told
 
 
+def test_a_small_number_that_somebody_typed_is_not_told_either(office: Office) -> None:
+    """They type how many are due: that three fell due is what nobody may read."""
+    office.run("arm", ADVISOR, "--destroy", "3", "--told", "2026-01-05").is_done()
+    office.run("arm", HELPLINE, "--destroy", str(DUE)).is_done()
+    with next_month():
+        told = office.run("report", "--format", "json").document
+    said = [event for event in told["events"] if "armed" in event]
+    assert [event.partition("was ")[2] for event in said] == [
+        "armed; fewer than 5 items were agreed to.",
+        f"armed; at most {DUE} items were agreed to.",
+    ]
+
+
 def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
     last = (THIS - timedelta(days=1)).strftime("%Y-%m")
     swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)
-    for wrong in ("2026", "October", "2026-13", "2026-1"):
+    for wrong in ("2026", "October", "2026-13", "2026-1", "0001-01"):
         swept.run("report", "--month", wrong).has(2, "--month is a year and a month, such as 2026-10")
 
 
@@ -114,6 +127,8 @@ def test_it_is_written_to_a_file_once(swept: Office) -> None:
         assert swept.run("report", "--format", "html", "--output", str(file)).code == 1
         assert file.read_text().startswith("<!doctype html>")
         swept.run("report", "--output", str(file)).has(2, "exists already; nothing was written")
+        nowhere = swept.directory / "none" / "month.txt"
+        swept.run("report", "--output", str(nowhere)).has(2, "cannot be written; name a place of your own")
 
 
 def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:
@@ -133,6 +148,9 @@ def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(off
     together = office.run("policy").is_done("the latest of them", "none of them for longer than 12 months")
     assert together.out != told.out
     office.policy.clear()
-    office.write()
+    assert "hidden copy" not in told.out
+    office.at(office.server, server_keeps="7 days")
+    office.run("policy").is_done("keeps a hidden copy of what was destroyed for up to 7 days more")
+    office.at(office.server)
     with next_month():
         assert office.run("policy").out == told.out, "the same configuration gives the same statement"

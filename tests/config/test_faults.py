@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retentiond.config import Config, load, tables
+from retentiond.config import Config, account_tables, load, shapes, tables
 from retentiond.errors import ConfigurationRefused, Exit, Fault, RetentionError
 from tests.config.conftest import LEAST, Write
+from tests.config.test_config import EXAMPLE, uncommented
 
 ACCOUNT = '[account.main]\nkind = "imap"\nhost = "mail.charity.example"\nsecret = { env = "IMAP" }\n'
 HELPLINE = (
@@ -523,7 +525,13 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["policy", "ledger", "limits", "log", "account", "account.main", "helpline", "x"])
 HEADERS = st.builds(str.format, st.sampled_from(["[{}]", "[[{}]]", "[{}.roles]"]), NAMES)
 KEYS = st.sampled_from(
-    [key for table in vars(tables).values() for key in getattr(table, "model_fields", ())] + ["password"]
+    ["password"]
+    + [
+        key
+        for room in (tables, account_tables, shapes)
+        for table in vars(room).values()
+        for key in getattr(table, "model_fields", ())
+    ]
 )
 LINES = HEADERS | st.builds("{} = {}".format, KEYS, VALUES)
 TEXTS = st.text(max_size=80) | st.lists(LINES, max_size=14).map("\n".join)
@@ -541,3 +549,37 @@ def test_whatever_the_file_holds_the_answer_is_a_config_or_an_error_of_our_own(
         return
     assert isinstance(config, Config)
     assert config.helplines
+
+
+FULL = uncommented(EXAMPLE).replace("/etc/retentiond/authority.pem", "/etc/hostname").splitlines()
+#: What few keys take; an empty text, list or table is also what somebody leaves behind who is not done.
+WRONG = ("[]", "{ x = 1 }", "-1", "1999-01-01", '""')
+AT = [number for number, line in enumerate(FULL) if re.match(r"[a-z_]+ = ", line)]
+
+
+def refused_lines(path: Path) -> set[int | None] | None:
+    """The lines that a refusal names; None where the file is taken."""
+    try:
+        load(path)
+    except ConfigurationRefused as refusal:
+        return {fault.line for fault in refusal.faults}
+    return None
+
+
+@pytest.mark.parametrize("number", AT, ids=[f"{number + 1} {FULL[number].split()[0]}" for number in AT])
+def test_a_wrong_value_of_any_key_is_told_on_its_line(number: int, scratch: Path) -> None:
+    """Whatever stands there is taken, or told with the key's own line; a slip or a second one is told."""
+    key, _, value = FULL[number].partition(" = ")
+
+    def written(*lines: str) -> set[int | None] | None:
+        scratch.write_text("\n".join([*FULL[:number], *lines, *FULL[number + 1 :]]))
+        return refused_lines(scratch)
+
+    for wrong in WRONG:
+        told = written(f"{key} = {wrong}")
+        assert told is None or (number + 1 in told and None not in told), wrong
+    assert written(FULL[number], FULL[number]) in ({number + 1}, {number + 2})
+    slip = written(f"{key}q = {value}")
+    assert slip
+    assert None not in slip
+    assert number + 1 in slip or key == "kind", "without its kind nobody knows which keys an account has"

@@ -26,13 +26,13 @@ def test_it_takes_what_is_theirs_alone_and_is_not_held(
     authors: frozenset[bytes],
     senders: frozenset[bytes],
     recipients: frozenset[bytes],
-    reply_to: frozenset[bytes],
+    further: frozenset[bytes],
     is_held: bool,
     received: datetime | None,
 ) -> None:
-    marks = Marks(authors, senders, recipients, reply_to=reply_to)
+    marks = Marks(authors, senders, recipients, further=further)
     verdict = judge_for_erasure(Item(Ref(PLACE, 1), received, is_held, marks), THEM, HOUSE, "line")
-    everybody = authors | senders | recipients | reply_to
+    everybody = authors | senders | recipients | further
     match verdict:
         case Keep(reason):
             assert reason is Reason.NOT_THEIRS

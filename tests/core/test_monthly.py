@@ -77,6 +77,29 @@ def test_the_last_sweep_of_the_month_says_whether_it_was_kept() -> None:
     assert (found.findings, found.is_kept) == ({"line": 2}, False)
 
 
+def test_what_a_server_still_keeps_when_the_month_ends_is_not_destroyed_yet() -> None:
+    """Whatever the last sweep found: what was removed is not looked for again (P2)."""
+    month = [FOUNDED, *nights(datetime(2026, 9, 2, 3, tzinfo=UTC), 60)]
+    before, early = datetime(2026, 9, 20, 3, tzinfo=UTC), datetime(2026, 10, 3, 3, tzinfo=UTC)
+    assert month_of([*month, deed(before, 9, "retained")], OCTOBER).is_kept, "no day, and not of this month"
+    for more, until in (
+        ([deed(early, 3, "retained", until="2026-10-31")], None),
+        ([deed(early, 3, "retained", until="2026-11-01")], date(2026, 11, 1)),
+        ([deed(before, 3, "retained", until="2026-12-24"), deed(early, 1)], date(2026, 12, 24)),
+        ([deed(early, 3, "retained")], date.max),
+        ([deed(early, 3, "retained", "astray")], date.max),
+    ):
+        found = month_of([*month, *more], OCTOBER)
+        assert found.copies == ({} if until is None else {"line": until})
+        assert found.is_kept == (until is None)
+
+
+def test_an_erasure_that_was_interrupted_is_one() -> None:
+    when = datetime(2026, 10, 5, 3, tzinfo=UTC)
+    begun = [entry("house", when, event="erasure", receipt=each) for each in ("E-1", "E-1", "E-2")]
+    assert month_of([FOUNDED, *begun], OCTOBER).events == {"erasure": 2}
+
+
 def test_nights_without_a_sweep_are_told_also_at_the_edges_of_the_month() -> None:
     before = swept(datetime(2026, 9, 26, 3, tzinfo=UTC))
     middle = nights(datetime(2026, 10, 4, 3, tzinfo=UTC), 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -10,11 +11,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from retentiond.core.chain import Break
 from retentiond.errors import LedgerDamaged, LedgerMissing, PermissionsTooOpen
+from retentiond.ledger import is_founded
 from retentiond.ledger.book import Ledger
 from tests.ledger.books import KEY, NOW, lived_in, tampering
 
@@ -87,6 +90,21 @@ def test_a_failed_founding_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list((tmp_path / "ledger").iterdir())
 
 
+@pytest.mark.parametrize("room", [10, 64, 20_000])
+def test_a_founding_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Path, room: int) -> None:
+    """Neither half a key nor half a public key: the next founding would take it for a ledger."""
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited[1]))
+    try:
+        with pytest.raises(LedgerDamaged) as refusal:
+            Ledger.init(tmp_path / "ledger", tmp_path / "key", NOW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert refusal.value.what in (Break.FULL, Break.UNWRITABLE), "SQLite knows a full disk alone"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    Ledger.init(tmp_path / "ledger", tmp_path / "key", NOW)
+
+
 def test_where_there_is_no_ledger_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir(mode=0o700)
     for directory in (tmp_path / "absent", tmp_path / "empty"):
@@ -136,6 +154,29 @@ def test_another_public_key_put_in_its_place_is_found(directory: Path) -> None:
     assert damage(directory) == Break.KEY
     (directory / "ledger.pub").unlink()
     assert damage(directory) == Break.KEY
+
+
+def test_two_ledgers_that_were_swapped_are_not_written_to(directory: Path, tmp_path: Path) -> None:
+    """A hold that went into the other house's book would be gone when the books are put back."""
+    lived_in(directory)
+    Ledger.init(tmp_path / "other", bytes(32), NOW)
+    shutil.copyfile(tmp_path / "other" / "ledger.db", directory / "ledger.db")
+    assert damage(directory) == Break.KEY
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone becomes somebody else")
+def test_a_ledger_that_one_may_not_look_at_is_not_taken_for_none() -> None:
+    """Somebody of the admins' group has no right in the state directory: no word of making a new one."""
+    with TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        directory = _founded(Path(place) / "ledger")
+        os.seteuid(65534)
+        try:
+            assert damage(directory) == Break.UNWRITABLE
+            with pytest.raises(LedgerDamaged):
+                is_founded(directory)
+        finally:
+            os.seteuid(0)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + bytes(4080)])

@@ -5,9 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import resource
+import shutil
 import signal
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -17,7 +22,7 @@ from retentiond.core.chain import Break
 from retentiond.core.model import Deed, Outcome, Phase, Result
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger.book import Ledger
-from tests.ledger.books import INBOX, KEY, NOW, at, destroy, founded, intent
+from tests.ledger.books import INBOX, KEY, NOW, at, destroy, founded, intent, lived_in
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -158,3 +163,67 @@ def test_a_full_disk_is_said_plainly_and_harms_nothing(ledger: Ledger) -> None:
     assert damage.value.what == Break.FULL
     assert ledger.open_intents() == ()
     assert dict(ledger.verify().chains) == {"helpline-1": 1, "house": 1}
+
+
+def test_a_disk_that_is_full_for_two_nights_leaves_a_whole_ledger(ledger: Ledger, directory: Path) -> None:
+    """seals.log cannot grow, the database can: the second night is not entered before the first is sealed."""
+    log = directory / "seals.log"
+    log.write_text(log.read_text() * 20_000)  # longer than the database will be
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 10, unlimited[1]))
+    try:
+        for night in (1, 2):
+            destroy(ledger, when=at(night))
+            with pytest.raises(LedgerDamaged) as damage:
+                ledger.swept(at(night), {}, {})
+            assert damage.value.what == Break.FULL
+            assert ledger.verify().entries == 2 + night
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    ledger.swept(at(3), {}, {})
+    assert ledger.verify().checkpoints == 3
+    assert ledger.verify(since_checkpoint=True).proved == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, with room for one ledger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ("mount", "-t", "tmpfs", "-o", "size=400k,mode=700", "none", str(disk))
+    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.call(words) != 0:
+        pytest.skip("only root can mount a disk")
+    yield disk
+    subprocess.check_call(["umount", str(disk)])
+
+
+def what_is_said(directory: Path) -> set[str]:
+    said = set()
+    asks: list[Callable[[Ledger], object]] = [
+        lambda ledger: ledger.verify(),
+        lambda ledger: ledger.intend(intent()),
+        lambda ledger: ledger.swept(at(60), {}, {}),
+        lambda ledger: ledger.holds.all(),
+    ]
+    for ask in asks:
+        with pytest.raises(LedgerDamaged) as damage, Ledger.open(directory, KEY) as ledger:
+            ask(ledger)
+        said.add(damage.value.what)
+    return said
+
+
+def test_a_disk_without_room_or_without_leave_to_write_loses_nothing(small_disk: Path) -> None:
+    directory = small_disk / "ledger"
+    lived_in(directory)
+    subprocess.check_call(["mount", "-o", "remount,ro", str(small_disk)])
+    assert what_is_said(directory) == {Break.UNWRITABLE}
+    subprocess.check_call(["mount", "-o", "remount,rw", str(small_disk)])
+    filled = os.open(small_disk / "filled", os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while os.write(filled, bytes(1024)):
+            pass
+    os.close(filled)
+    assert what_is_said(directory) == {Break.FULL}
+    (small_disk / "filled").unlink()
+    with Ledger.open(directory, KEY) as ledger:
+        assert ledger.verify().entries == 19

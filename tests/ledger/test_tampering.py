@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from retentiond.core.chain import GENESIS, Break, Seal, link
 from retentiond.errors import LedgerDamaged, RetentionError
 from retentiond.ledger.book import Ledger
 from retentiond.ledger.keys import Keys
-from tests.ledger.books import KEY, at, destroy, lived_in, tampering
+from tests.ledger.books import KEY, arming, at, destroy, intent, lived_in, tampering
+from tests.ledger.test_holds import a_hold
 
 
 @pytest.fixture(scope="module")
@@ -320,3 +323,97 @@ def test_any_single_change_of_any_field_of_any_row_is_found(
     with pytest.raises(RetentionError) as refusal, Ledger.open(book, KEY) as ledger:
         ledger.verify()
     assert isinstance(refusal.value, LedgerDamaged)
+
+
+@pytest.fixture(scope="module")
+def furnished(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a ledger that has something in every table."""
+    directory = shutil.copytree(whole, tmp_path_factory.mktemp("furnished") / "ledger")
+    with Ledger.open(directory, KEY) as ledger:
+        ledger.holds.add(replace(a_hold(b"a", b"b"), thread=frozenset((bytes(16),))), at(43))
+        ledger.intend(intent())
+        ledger.unarmed_since("helpline-3", at(43))
+        ledger.begin_erasure("E-0123456789abcdef", {"number": 3}, at(43))
+        ledger.record("retired", {"target": "helpline-2"}, at(43))
+    return {file.name: file.read_bytes() for file in directory.iterdir()}
+
+
+READS: list[Callable[[Ledger], object]] = [
+    lambda ledger: ledger.verify(),
+    lambda ledger: ledger.verify(since_checkpoint=True),
+    lambda ledger: ledger.holds.all(),
+    lambda ledger: ledger.open_intents(),
+    lambda ledger: ledger.roll(),
+    lambda ledger: ledger.tally(at(100)),
+    lambda ledger: ledger.standing("helpline-1"),
+    lambda ledger: list(ledger.export()),
+    lambda ledger: list(ledger.entries()),
+    lambda ledger: ledger.unfinished_erasures(),
+    lambda ledger: ledger.unarmed_since("helpline-3", at(50)),
+    lambda ledger: ledger.swept(at(50), {}, {}),
+    lambda ledger: ledger.arm("helpline-1", arming(at(51))),
+    lambda ledger: [ledger.holds.release(hold.id, "uid 0", at(54)) for hold in ledger.holds.all()],
+]
+
+
+def refusals(files: dict[str, bytes], directory: Path) -> set[str]:
+    """What is said of a damaged ledger, whatever is asked of it. Any other error ends the test."""
+    said: set[str] = set()
+    for read in READS:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700)
+        for name, content in files.items():
+            (directory / name).write_bytes(content)
+            (directory / name).chmod(0o600)
+        try:
+            with Ledger.open(directory, KEY) as ledger:
+                read(ledger)
+        except LedgerDamaged as damage:
+            said.add(damage.what)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"CREATE TABLE entry", b"CREATE TABLE e\xfftry"),
+        (b'"event":"deed"', b'"evemt":"deed"'),
+        (b'"event":"retired"', b'"event":"retired\''),
+        (b'"minute":"2026', b'"minute":"2o26'),
+        (b"child-at-risk", b"chald-at-risk"),
+        (b"2026-09-01", b"2026-99-01"),
+        (b"E-0123456789", b"E-\xff123456789"),
+        (b"destroying1:3", b"destroying1:x"),
+        (b"retentiond ledger house", b"retentiond \x80edger house"),
+    ],
+)
+def test_a_damaged_row_is_said_to_be_one_whatever_is_asked(
+    furnished: dict[str, bytes], tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    assert old in furnished["ledger.db"], "it is in the file"
+    damaged = {**furnished, "ledger.db": furnished["ledger.db"].replace(old, new)}
+    assert refusals(damaged, tmp_path / "damaged")
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(300))
+def test_any_damage_to_any_file_is_said_plainly(
+    furnished: dict[str, bytes], tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    name = chance.choice(["ledger.db"] * 6 + ["seals.log", "ledger.pub"])
+    content = bytearray(furnished[name])
+    for _ in range(chance.choice([1, 1, 2, 30])):
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    refusals({**furnished, name: bytes(content)}, tmp_path / "damaged")
+
+
+def test_a_place_that_is_no_file_is_said_plainly(book: Path) -> None:
+    for name in ("ledger.pub", "seals.log", "ledger.db"):
+        content = (book / name).read_bytes()
+        (book / name).unlink()
+        (book / name).mkdir(mode=0o700)
+        assert verify(book) != "whole"
+        (book / name).rmdir()
+        (book / name).write_bytes(content)
+        (book / name).chmod(0o600)

@@ -32,6 +32,12 @@ def marks(*addresses: str) -> set[bytes]:
         (f"({BEA}) {ANN}", {ANN, BEA}),
         (f"=?utf-8?q?A=40n?= <{ANN}>", {ANN}),
         (f"=?utf-8?b?////?= {ANN}", {ANN}),
+        (f"{ANN}\x0c, {BEA}", {ANN, BEA}),
+        (f"{ANN}\r, {BEA}", {ANN, BEA}),
+        (f"{ANN},\r\n \x1c {BEA}", {ANN, BEA}),
+        (f"{ANN}, \N{LINE SEPARATOR} <{BEA}>", {ANN, BEA}),
+        (f"Ann\x85 <{ANN}>", {ANN}),
+        (f"{ANN}, stra\xdfe@post.example", {ANN, "stra\xdfe@post.example"}),
         ("undisclosed-recipients:;", set()),
         ("", set()),
     ],
@@ -43,6 +49,7 @@ def test_every_address_of_a_field_counts(value: str, found: set[str]) -> None:
 
 def test_each_field_in_which_somebody_is_party_is_read() -> None:
     names = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"]
+    names += ["Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"]
     people = [f"p{n}@post.example" for n in range(len(names))]
     header = "".join(f"{name}: {who}\r\n" for name, who in zip(names, people, strict=True))
     assert parties_of(header.encode() + b"\r\n", MARKER).parties == marks(*people)
@@ -70,10 +77,27 @@ def test_no_header_stops_it(noise: bytes) -> None:
         ("ann@b\xfccher.example", ("ann@xn--bcher-kva.example",)),
         ("ann@xn--bcher-kva.example", ("ann@b\xfccher.example",)),
         ("ann@" + "x" * 80 + ".example", ()),
+        ("ann@stra\xdfe.example", ("ann@xn--strae-oqa.example",)),
+        ("ann@xn--strae-oqa.example", ("ann@stra\xdfe.example",)),
+        ("ann@B\xdcCHER.example", ("ann@xn--bcher-kva.example",)),
+        ("ann@bu\u0308cher.example", ("ann@xn--bcher-kva.example", "ann@b\xfccher.example")),
+        ("ann@xn--99999999999.example", ()),
     ],
 )
 def test_a_domain_is_sought_in_both_its_spellings(address: str, others: tuple[str, ...]) -> None:
     assert spellings(address) == (address.strip(), *others)
+
+
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        ("ann@stra\xdfe.example", "ann@strasse.example"),
+        ("\u017fue@post.example", "sue@post.example"),
+        ("o\ufb03ce@post.example", "office@post.example"),
+    ],
+)
+def test_two_addresses_that_only_look_alike_are_two_people(one: str, another: str) -> None:
+    assert not marks(*spellings(one)) & marks(*spellings(another))
 
 
 @pytest.mark.parametrize(

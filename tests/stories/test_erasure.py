@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,55 @@ def test_one_correspondent_among_many(
     assert story.run("sweep") in (0, 1)
     story.check_book()
     no_trace(story, story.gone)
+
+
+def headed(number: int, lines: Sequence[str]) -> Seed:
+    """A message of which nothing but these header lines tells whose it is."""
+    text = "".join(f"{line}\r\n" for line in lines)
+    return Seed(f"{text}Message-ID: <odd{number}@post.example>\r\n\r\nquixotrill\r\n".encode(), NOW)
+
+
+def test_headers_that_strangers_made_take_nothing_of_anybody_else(
+    dovecot_factory: DovecotFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is hers alone goes however it is written; where anybody else is party to it, a person looks."""
+    bea, line = "bea@post.example", f"To: {IDENTITY}"
+    hers = [
+        (f'From: "{bea}" <{ANN}>', line),
+        (f"From: Friends: {ANN}, {ANN_TOO};", line),
+        (f"From: Ann\r\n\t(so to speak)\r\n <{ANN.upper()}>", line),
+        (f"From: {ANN}", f"From: {ANN_TOO}", line),
+        (f"From: =?utf-8?q?A=40n?= <{ANN}>", line),
+        (f"From: {IDENTITY}", f"To: {IDENTITY}", f"Bcc: {ANN}"),
+        (f"From: {IDENTITY}", line, f"Resent-From: {ANN}", f"Resent-To: {IDENTITY}"),
+    ]
+    also_bea = [
+        (f"From: {ANN}", f"From: {bea}", line),
+        (f"From: {ANN}", f"Reply-To: {bea}", line),
+        (f"From: {ANN}", f"Sender: {bea}", line),
+        (f"From: {ANN}", f"{line}, Others: {bea};"),
+        (f"From: {ANN}", f"{line},\x0c {bea}"),
+        (f"From: {ANN}", f'{line}, "bea b"@post.example'),
+        (f"From: {ANN}", line, f"Resent-From: {bea}", f"Resent-To: {IDENTITY}"),
+        (f"From: {ANN}", line, f"Resent-From: {IDENTITY}", f"Resent-Cc: {bea}"),
+        (f"From: {ANN}", "To: everybody@lists.example", "List-Id: <lists.example>"),
+    ]
+    others = [
+        (f'From: "{ANN}" <{bea}>', line),
+        (f"From: {ANN.replace('@', '+news@')}", line),
+        (f"From: x{ANN}", line),
+        (f"From: {ANN}.uk", line),
+        ("From: <>", line, f"X-Failed-Recipients: {ANN}", "Subject: Undelivered"),
+    ]
+    gone, kept = (list(starmap(headed, enumerate(some))) for some in (hers, also_bea + others))
+    server = dovecot_factory()
+    story = Helpline(server, tmp_path / "house", server.new_user("line"), server.new_user("ana"))
+    story.write_configuration(POLICY)
+    story.seed(story.line, Role.INBOX, gone + kept)
+    story.arm()
+    assert erase(story, monkeypatch) == 0, story.complaints
+    assert f"{len(gone)} items destroyed; 0 kept by a hold; {len(also_bea)} for a person" in story.printed[-1]
+    assert Counter(story.mail(story.line, Role.INBOX)) == Counter(map(story.seen, kept))
 
 
 def test_whoever_asks_gets_one_answer(
