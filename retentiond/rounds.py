@@ -175,8 +175,7 @@ def is_final(error: BaseException) -> bool:
 def _kind(service: Service, now: datetime) -> str:
     if service.is_audit_only:
         return "audit"
-    switch = pauses.read(service.directory)
-    return "pause" if switch is not None and not switch.is_over(now, service.zone) else "sweep"
+    return "sweep" if pauses.in_force(service.directory, now, service.zone) is None else "pause"
 
 
 def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress) -> Seen:

@@ -149,8 +149,8 @@ def test_a_pause_ends_with_its_day_in_the_policys_zone(office: Office) -> None:
 def test_a_pause_is_loud_after_seven_days(office: Office) -> None:
     now = datetime.now(UTC)
     until = now.date() + timedelta(days=30)
-    pauses.begin(office.state, Pause(now - timedelta(days=6), until, "a reason", "uid 0"))
-    pauses.begin(office.state, Pause(now, until + timedelta(days=1), "another", "uid 0"))
+    pauses.begin(office.state, Pause(now - timedelta(days=6), until, "a reason", "uid 0"), UTC)
+    pauses.begin(office.state, Pause(now, until + timedelta(days=1), "another", "uid 0"), UTC)
     assert office.run("daemon", "--once").code == 0
     [paused] = [each for each in condition.read(office.state).concerns if each.cause == Worry.PAUSED]
     assert not paused.is_grave(now)
