@@ -1,8 +1,8 @@
 """The control socket: people of one group ask the service, which does it with its secrets, in its turn.
 
 Who asks is the kernel's word, not theirs (SO_PEERCRED); who is not allowed is told so, and logged. Requests
-that touch mailboxes are served one at a time beside the rounds. What was begun is finished and entered, also
-when who asked is gone.
+that destroy, or look at everything, are served one at a time beside the rounds. What was begun is finished
+and entered, also when who asked is gone.
 """
 
 from __future__ import annotations
@@ -212,10 +212,11 @@ class Control:
                 self._refuse(talk, "stopping", request.peer)
                 return
             begun = time.monotonic()
-            _log.info("request.started", verb=request.verb, uid=request.peer.uid, pid=request.peer.pid)
+            name = request.verb.replace(" ", "-")
+            _log.info("request.started", verb=name, uid=request.peer.uid, pid=request.peer.pid)
             code = self._serve(request, talk, self._should_stop)
             seconds = round(time.monotonic() - begun, 1)
-            _log.info("request.ended", verb=request.verb, uid=request.peer.uid, exit=code, seconds=seconds)
+            _log.info("request.ended", verb=name, uid=request.peer.uid, exit=code, seconds=seconds)
             talk.say(end=code)
         finally:
             self._count(-1)
