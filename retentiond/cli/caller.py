@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+import click
+
 from retentiond.audit import Progress
 from retentiond.talk import LARGE, Gone, Nonsense, Talk
 
@@ -206,13 +208,15 @@ class _Inlet:
         return iter(self.readline, "")
 
     def readline(self, size: int = -1, /) -> str:
+        """The next line; nothing at the end of what they typed. Whoever hung up in the middle has ended
+        nothing: half a list must not be acted on. Raises click.Abort."""
         who = caller()
         if who is None:
             return "" if self._own is None else self._own.readline(size)
         try:
             return who.ask(_THINKING, ask="line")
         except EOFError:
-            return ""
+            raise click.Abort from None
 
     def read(self, size: int = -1, /) -> str:
         who = caller()

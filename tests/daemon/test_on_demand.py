@@ -272,6 +272,27 @@ def test_one_persons_mail_is_erased_and_their_address_stays_nowhere(desk: Desk, 
     assert entry["who"] == f"uid {FIRST}, approvers = 1"
 
 
+def test_whoever_hangs_up_in_the_middle_of_their_list_erases_nobody(desk: Desk, start: Start) -> None:
+    """Ctrl-C after the first address: half a list is no list, though the number was given already."""
+    desk.furnish("[policy]\napprovers = 1\n")
+    with served(desk, start) as service:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(desk.socket))
+            talk = Talk(connection)
+            talk.hear(10)
+            words = ["--erase", "--destroy", "1"]
+            request = {"verb": "purge", "words": words, "sudo_uid": None, "terminals": [], "columns": 0}
+            talk.say(version=VERSION, quiet=False, **request)
+            assert talk.hear(30) == {"ask": "line"}
+            talk.say(answer=f"{CANARY}.old3@{CANARY}.example\n")
+            assert talk.hear(30) == {"ask": "line"}
+        assert desk.ask(FIRST, "audit", "--json").code == 0  # waits until the turn is free
+        [ended] = service.logged("request.ended", verb="purge")
+        assert ended["exit"] == 130
+    assert left(desk) == DUE + YOUNG
+    assert desk.events("erasure") == []
+
+
 def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:
     story = desk.story
     story.write_configuration('[policy]\nperiod = "8 months"\n')
