@@ -28,6 +28,8 @@ _WHATS: Final = {
     "folders": "make the folders, with their owners and modes (systemd-tmpfiles)",
     "unit": "the unit",
     "credentials": "loads the credentials that the configuration names",
+    "ledger": "opens the ledger's folder to the service, which is not its usual one",
+    "ledger folder": "makes the ledger's folder, the service's alone",
     "letters": "opens the folders of letters to the service, and nothing else",
     "credential": "encrypt this credential with the machine's own key; its value is asked for",
     "key": "the ledger's key, encrypted with the machine's own; it is asked for, or made",
@@ -43,7 +45,7 @@ _STATES: Final = {
     "changed by hand": " (differs from ours and is LEFT AS IT IS: it was changed by hand)",
     "on the machine itself": " (later, on the machine itself: only there is its key)",
 }
-#: Folders that the unit closes, or that are emptied: a service cannot be started from there.
+#: Folders that the unit closes, or that are emptied: no place for the program or the ledger.
 _NO_HOME: Final = ("/home/", "/root/", "/run/", "/tmp/", "/var/tmp/")  # noqa: S108 — refused, not used
 
 
@@ -104,7 +106,15 @@ def _configuration(ctx: click.Context, machine: Machine) -> Config | None:
     if ctx.find_root().obj["config"] not in (None, CONFIGURATION):
         raise click.UsageError(f"the service reads {CONFIGURATION} and no other; put yours there")
     path = machine.at(CONFIGURATION)
-    return None if not path.exists() or is_example(machine) else load(path)
+    if not path.exists() or is_example(machine):
+        return None
+    config = load(path)
+    if f"{config.ledger.directory}/".startswith(_NO_HOME):
+        raise click.UsageError(
+            f"the ledger cannot lie in {config.ledger.directory}: homes are hidden from the service, and the"
+            f" other places are emptied; name another as [ledger] directory in {CONFIGURATION}"
+        )
+    return config
 
 
 def _may_start(machine: Machine, config: Config | None) -> None:
