@@ -61,6 +61,7 @@ class Control:
         self._turn = threading.Lock()
         self._in_hand: Request | None = None
         self._serving = 0
+        self._lines: set[socket.socket] = set()
         self._changed = threading.Condition()
 
     @property
@@ -88,7 +89,8 @@ class Control:
         threading.Thread(target=self._accept, args=(self._socket,), name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Hears nobody new. What is being served goes on."""
+        """Hears nobody new, and no answer any more: who is at a question has begun nothing. What was begun
+        goes on, and is told."""
         if self._socket is not None:
             listening, self._socket = self._socket, None
             with suppress(OSError):
@@ -96,6 +98,10 @@ class Control:
             listening.close()
             with suppress(OSError):
                 self._place.unlink()
+            with self._changed:
+                for line in self._lines:
+                    with suppress(OSError):
+                        line.shutdown(socket.SHUT_RD)
 
     # ── listening ────────────────────────────────────────────────────────────────────────────────
 
@@ -152,9 +158,13 @@ class Control:
             elif not self._places.acquire(blocking=False):
                 self._refuse(talk, "crowd", peer)
             else:
+                with self._changed:
+                    self._lines.add(connection)
                 try:
                     self._hear(talk, peer)
                 finally:
+                    with self._changed:
+                        self._lines.discard(connection)
                     self._places.release()
 
     def _is_allowed(self, peer: Peer) -> bool:

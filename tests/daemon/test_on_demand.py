@@ -128,6 +128,26 @@ def test_sigterm_in_the_middle_of_a_purge_finishes_its_batch(desk: Desk, start: 
     is_as_it_must_be(desk)
 
 
+def test_a_question_that_nobody_answers_keeps_no_service_from_ending(desk: Desk, start: Start) -> None:
+    """Somebody went for lunch at the prompt: they are told, nothing was begun, and nothing is abandoned."""
+    with served(desk, start) as service, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(desk.socket))
+        talk = Talk(connection)
+        talk.hear(10)
+        request = {"verb": "arm", "words": ["line"], "sudo_uid": None, "terminals": ["in"], "columns": 0}
+        talk.say(version=VERSION, quiet=False, **request)
+        while "ask" not in (told := talk.hear(30)):
+            pass
+        service.process.send_signal(signal.SIGTERM)
+        assert service.ends(40) == 0
+        said = ""
+        while "end" not in told:
+            told = talk.hear(5)
+            said += told.get("err", "")
+        assert (told["end"], "run the same command again" in said) == (130, True)
+        assert not service.logged("batch.abandoned")
+
+
 @pytest.mark.parametrize("moment", [pytest.param("looked", marks=pytest.mark.campaign), "done"])
 def test_a_purge_that_was_cut_off_by_a_kill_is_settled_at_the_next_start(
     desk: Desk, start: Start, moment: str
