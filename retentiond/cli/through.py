@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class _Relayed(click.Command):
         if talk is None:
             return super().invoke(ctx)
         quiet = bool(ctx.find_root().obj["quiet"])
-        return _ask(talk, self._verb, ctx.meta[_WORDS], quiet=quiet)
+        return asked(talk, self._verb, ctx.meta[_WORDS], quiet=quiet)
 
 
 # ── is there a service? ──────────────────────────────────────────────────────────────────────────
@@ -127,7 +127,7 @@ def _is_closed(path: Path) -> bool:
 # ── what is asked, and what comes back ───────────────────────────────────────────────────────────
 
 
-def _ask(talk: Talk, verb: str, words: Sequence[str], *, quiet: bool) -> int:
+def asked(talk: Talk, verb: str, words: Sequence[str], *, quiet: bool) -> int:
     behind = os.environ.get("SUDO_UID", "")
     streams = {"in": sys.stdin, "out": sys.stdout, "err": sys.stderr}
     try:
@@ -175,19 +175,25 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             whose = f"{HOLDERS.get(what, 'another request')} of user id {uid}"
             click.echo(f"the service is busy with {whose}; this begins when that has ended", err=True)
         case {"ask": "line"}:
-            talk.say(answer=sys.stdin.readline() if sys.stdin is not None else "")
+            _answer(talk, sys.stdin.readline() if sys.stdin is not None else "")
         case {"ask": "secret"}:
-            talk.say(answer=_secret())
+            _answer(talk, _secret())
         case {"seek": str(path)} if _was_named(path, words):
-            talk.say(answer="found" if is_paper(path) else "missing")
+            _answer(talk, "found" if is_paper(path) else "missing")
         case {"read": str(path)} if _was_named(path, words):
-            talk.say(answer=_read(path))
+            _answer(talk, _read(path))
         case {"write": str(path), "text": str(text)} if _was_named(path, words):
-            talk.say(answer=_written(path, text))
+            _answer(talk, _written(path, text))
         case {"refused": str(why)}:
             raise ControlRefused(why)
         case _:
             raise Nonsense
+
+
+def _answer(talk: Talk, answer: str | None) -> None:
+    """One answer. A service that ends hears none any more, but what it said last is still to be heard."""
+    with suppress(Gone):
+        talk.say(answer=answer)
 
 
 def _secret() -> str:
