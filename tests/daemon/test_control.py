@@ -171,6 +171,17 @@ def test_a_terminal_is_drawn_for_as_wide_as_it_is(desk: Desk, service: Running) 
     assert {"line", "ana"} <= {each["looked"] for each in heard if "looked" in each}
 
 
+def test_whoever_hears_the_end_has_given_up_the_turn(desk: Desk, service: Running) -> None:
+    """The next one, at that very moment, is not told to wait for who is done."""
+    for _turn in range(20):
+        with connected(desk) as (_, talk):
+            talk.say(**request("sweep", "--wait", "-1"))
+            heard = [talk.hear(30)]
+            while "end" not in heard[-1]:
+                heard.append(talk.hear(30))
+        assert not any("waits" in each for each in heard)
+
+
 def test_files_are_the_askers_own_business(desk: Desk, service: Running) -> None:
     """The service opens no path that somebody names: it asks for the text, or hands it over."""
     with connected(desk) as (_, talk):
