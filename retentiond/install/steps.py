@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from retentiond.config import Config, example
+from retentiond.config import Config, LettersSettings, example
 from retentiond.install import receipt
 from retentiond.install.contents import (
     ADMINS,
@@ -31,6 +31,7 @@ from retentiond.install.contents import (
     text_of,
 )
 from retentiond.install.dropins import (
+    Ground,
     credential_names,
     credential_place,
     credentials_text,
@@ -169,7 +170,7 @@ def _drop_ins(machine: Machine, config: Config | None, wishes: Wishes) -> Iterat
     if config is not None and not is_usual(config):
         texts[LEDGER_DROP_IN] = ledger_text(str(config.ledger.directory))
     if config is not None and config.letters:
-        texts[LETTERS_DROP_IN] = letters_text([ground_of(each) for each in config.letters])
+        texts[LETTERS_DROP_IN] = letters_text([_ground(machine, each) for each in config.letters])
     whats = {
         CREDENTIALS_DROP_IN: What.CREDENTIALS,
         LEDGER_DROP_IN: What.LEDGER,
@@ -183,6 +184,11 @@ def _drop_ins(machine: Machine, config: Config | None, wishes: Wishes) -> Iterat
                 yield file(machine, whats[name], path, text)
             elif config is not None and path in files:
                 yield removal(machine, path, files[path])
+
+
+def _ground(machine: Machine, letters: LettersSettings) -> Ground:
+    """Of another machine's homes and bins this one knows nothing; `install` typed there opens them."""
+    return ground_of(letters) if machine.is_here else Ground(str(letters.directory))
 
 
 def _credential(machine: Machine, config: Config, name: str, ask: Ask) -> Step:

@@ -186,6 +186,16 @@ def test_a_ledger_where_the_service_sees_nothing_or_a_start_empties_it_is_refuse
     assert image.files() == before
 
 
+def test_an_image_is_not_given_what_this_machine_has(image: Image) -> None:
+    """Homes and bins of the machine on which it is made are nothing to the one that it is for."""
+    image.install("--yes")
+    image.configure(CONFIGURATION + LETTERS.replace('"nobody"', '"root"'))
+    image.install("--yes")
+    text = image.at(f"/etc/systemd/system/retentiond.service.d/{contents.LETTERS_DROP_IN}").read_text()
+    assert "ReadWritePaths=" in text
+    assert "/root" not in text
+
+
 def test_what_somebody_changed_is_left(image: Image) -> None:
     image.install("--yes")
     unit = image.at("/etc/systemd/system/retentiond.service")
