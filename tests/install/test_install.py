@@ -168,6 +168,10 @@ def test_a_ledger_on_a_disk_of_its_own_can_be_written_by_the_service(image: Imag
         assert 'RequiresMountsFor="/srv/The book"\n' in text
     assert image.install("--yes", "--timer") == 1
     assert "done:" not in image.out, "a second time nothing is written"
+    image.install("--undo")
+    image.install("--undo", "--yes")
+    assert "\n  /srv/The book\n" in image.out.partition("Left, because it is evidence")[2]
+    assert image.install("--yes", "--timer") == 1
     image.configure(CONFIGURATION)
     image.install("--yes", "--timer")
     assert not [path for path in image.files() if path.endswith(contents.LEDGER_DROP_IN)]
