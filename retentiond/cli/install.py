@@ -101,6 +101,7 @@ def _configuration(ctx: click.Context, machine: Machine) -> Config | None:
     """The service's configuration; None where there is none yet, or still the example."""
     from retentiond.config import load
     from retentiond.install.contents import CONFIGURATION
+    from retentiond.install.dropins import is_usual
     from retentiond.install.steps import is_example
 
     if ctx.find_root().obj["config"] not in (None, CONFIGURATION):
@@ -109,12 +110,27 @@ def _configuration(ctx: click.Context, machine: Machine) -> Config | None:
     if not path.exists() or is_example(machine):
         return None
     config = load(path)
-    if f"{config.ledger.directory}/".startswith(_NO_HOME):
-        raise click.UsageError(
-            f"the ledger cannot lie in {config.ledger.directory}: homes are hidden from the service, and the"
-            f" other places are emptied; name another as [ledger] directory in {CONFIGURATION}"
-        )
+    if not is_usual(config):
+        _check_ledger(machine, str(config.ledger.directory))
     return config
+
+
+def _check_ledger(machine: Machine, directory: str) -> None:
+    """A ledger lies where the service sees it, and in a folder that can be the service's alone."""
+    from retentiond.install.contents import CONFIGURATION, STATE
+
+    way_on = f"name another as [ledger] directory in {CONFIGURATION}"
+    if f"{directory}/".startswith(_NO_HOME):
+        raise click.UsageError(
+            f"the ledger cannot lie in {directory}: homes are hidden from the service, and the other places"
+            f" are emptied; {way_on}"
+        )
+    folder, usual = machine.at(directory), machine.at(STATE)
+    is_the_services = folder.exists() and usual.exists() and folder.stat().st_uid == usual.stat().st_uid != 0
+    if folder.is_dir() and not is_the_services and {each.name for each in folder.iterdir()} - {"lost+found"}:
+        raise click.UsageError(
+            f"{directory} holds other things, and the ledger needs its own folder; {way_on}"
+        )
 
 
 def _may_start(machine: Machine, config: Config | None) -> None:

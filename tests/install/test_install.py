@@ -190,6 +190,25 @@ def test_a_ledger_where_the_service_sees_nothing_or_a_start_empties_it_is_refuse
     assert image.files() == before
 
 
+def test_a_folder_that_holds_other_things_is_not_made_the_service_s(image: Image) -> None:
+    """It would be closed to everybody else at each boot. An empty disk's is taken as it is."""
+    image.install("--yes")
+    shared = image.at("/srv/data")
+    shared.mkdir(parents=True)
+    shared.chmod(0o755)
+    (shared / "lost+found").mkdir()
+    image.configure(CONFIGURATION.replace("[ledger]\n", '[ledger]\ndirectory = "/srv/data"\n'))
+    (shared / "accounts.ods").touch()
+    assert image.install("--yes") == 2
+    assert "/srv/data holds other things" in image.err
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    (shared / "accounts.ods").unlink()
+    assert image.install("--yes") == 1, "but for the credentials"
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700
+    (shared / "ledger.db").touch()
+    assert image.install("--yes") == 1
+
+
 def test_an_image_is_not_given_what_this_machine_has(image: Image) -> None:
     """Homes and bins of the machine on which it is made are nothing to the one that it is for."""
     image.install("--yes")
