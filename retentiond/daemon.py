@@ -133,12 +133,12 @@ class Daemon:
             except Stopped:
                 return Exit.DONE
             _log.info("daemon.started", kind="audit" if self._service.is_audit_only else "sweep")
-            notify.tell(notify.READY)
-            self._is_ready = True
             with self._beside():
                 try:
                     if self._control is not None:
                         self._control.open(self._is_asked_to_stop)
+                    notify.tell(notify.READY)
+                    self._is_ready = True
                     self.start()
                     self._wait()
                 finally:

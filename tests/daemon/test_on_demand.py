@@ -99,6 +99,14 @@ def test_an_admin_without_any_secret_purges(desk: Desk, start: Start) -> None:
     assert [(each["what"], each["who"]) for each in desk.events("asked")] == [("purge", f"uid {FIRST}")]
 
 
+def test_once_it_says_that_it_is_ready_it_can_be_asked(desk: Desk, start: Start) -> None:
+    """`systemctl start retentiond && retentiond audit` need not do the work itself, without a secret."""
+    with start(desk.story.config, user=SERVICE, groups=(SERVICE, GROUP.gr_gid)) as service:
+        service.listener.until(lambda line: line == "READY=1", 30)
+        assert desk.socket.exists()
+        assert service.logged("control.opened")
+
+
 def test_a_purge_is_finished_though_nobody_listens_any_more(desk: Desk, start: Start) -> None:
     with served(desk, start) as service:
         plan = saved(desk)
