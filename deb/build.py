@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,8 +124,14 @@ def put_documents(stage: Path) -> None:
     """What a Debian package owes its reader, the pages for administrators, and examples."""
     documents = stage / "usr/share/doc/retentiond"
     write(documents / "copyright", COPYRIGHT)
-    changelog = (ROOT / "CHANGELOG.md").read_bytes()
-    write(documents / "CHANGELOG.md.gz", gzip.compress(changelog, 9, mtime=0))
+    write(documents / "CHANGELOG.md.gz", zipped((ROOT / "CHANGELOG.md").read_text("utf-8")))
+    moment = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
+    changes = CHANGES.format(version=debian_version(), date=format_datetime(moment))
+    write(documents / "changelog.gz", zipped(changes))
+    page = MANUAL.format(version=__version__, day=moment.date(), help=as_roff(help_of(stage)))
+    write(stage / "usr/share/man/man1/retentiond.1.gz", zipped(page))
+    overrides = (ROOT / "deb/lintian-overrides").read_text("utf-8")
+    write(stage / "usr/share/lintian/overrides/retentiond", overrides)
     for page in sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs/admin").glob("*.md")):
         write(documents / page.relative_to(ROOT / "docs"), page.read_text("utf-8"))
     examples = documents / "examples"
@@ -131,6 +139,63 @@ def put_documents(stage: Path) -> None:
     for path in drop_ins():
         write(examples / path.name, path.read_text("utf-8"))
 
+
+def help_of(stage: Path) -> str:
+    """What the program itself says of its commands."""
+    python = stage / HOME.lstrip("/") / "bin/python3"
+    environment = os.environ | {"COLUMNS": "78", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    words = [str(python), "-P", "-m", "retentiond", "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
+
+
+def as_roff(text: str) -> str:
+    """Text that a manual page shows as it is: a backslash, and a line that begins like a request."""
+    escaped = text.replace("\\", r"\e").replace("-", r"\-")
+    return "\n".join(rf"\&{line}" if line.startswith((".", "'")) else line for line in escaped.splitlines())
+
+
+def zipped(text: str) -> bytes:
+    return gzip.compress(text.encode(), 9, mtime=0)
+
+
+CHANGES = """\
+retentiond ({version}) unstable; urgency=medium
+
+  * What changed for those who use it is in CHANGELOG.md.gz beside this file.
+
+ -- the retentiond project <retentiond@project.example>  {date}
+"""
+
+MANUAL = """\
+.TH RETENTIOND 1 "{day}" "retentiond {version}" "User Commands"
+.SH NAME
+retentiond \\- mailbox retention for helplines, provably
+.SH SYNOPSIS
+.B retentiond
+.RI [ OPTIONS ]
+.I COMMAND
+.RI [ ARGUMENTS ]
+.SH DESCRIPTION
+.nf
+{help}
+.fi
+.SH FILES
+.TP
+.I /etc/retentiond/retentiond.toml
+The configuration: the helplines, and how long their mail is kept.
+.TP
+.I /var/lib/retentiond
+The ledger of what was done, and its seals.
+.TP
+.I /run/retentiond/control.sock
+Where members of the group retentiond\\-admin ask the running service.
+.SH SEE ALSO
+.B retentiond
+.I COMMAND
+.B \\-\\-help
+says more of each command; the guides are in
+.IR /usr/share/doc/retentiond .
+"""
 
 COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -155,7 +220,7 @@ def put_control(stage: Path) -> None:
     )
     minor = int(answer(PYTHON, "-c", "import sys; print(sys.version_info[1])"))
     fields = {
-        "version": __version__.replace(".dev", "~dev"),
+        "version": debian_version(),
         "architecture": answer("dpkg", "--print-architecture"),
         "size": sum(-(-path.stat().st_size // 1024) for path in files),
         "python": f"3.{minor}",
@@ -167,9 +232,9 @@ def put_control(stage: Path) -> None:
         write(control / name, (ROOT / "deb" / name).read_text("utf-8"), 0o755)
 
 
-def md5(path: Path) -> str:
-    """What dpkg checks files with (against accidents, not against people)."""
-    return hashlib.md5(path.read_bytes()).hexdigest()
+def debian_version() -> str:
+    """The version as dpkg sorts it: one in the making comes before the one that it will be."""
+    return __version__.replace(".dev", "~dev")
 
 
 def set_times(stage: Path) -> None:
@@ -187,7 +252,7 @@ def tree(stage: Path) -> Iterator[Path]:
 def packed(stage: Path, output: Path) -> Path:
     output.mkdir(parents=True, exist_ok=True)
     run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(stage), str(output), quiet=True)
-    [built] = output.glob(f"retentiond_{__version__.replace('.dev', '~dev')}_*.deb")
+    [built] = output.glob(f"retentiond_{debian_version()}_*.deb")
     return built
 
 

@@ -13,7 +13,8 @@ _MOST_WORDS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """What may be asked for. A deed is refused by a service that only looks; `in_turn` touches mailboxes."""
+    """What may be asked for. A deed is refused by a service that only looks; what goes `in_turn` waits until
+    nothing else of that kind is at work."""
 
     is_deed: bool = False
     in_turn: bool = False

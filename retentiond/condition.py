@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from retentiond.core.promises import Concern
+from retentiond.errors import Exit, gravest
 from retentiond.files import write_private
 
 FILE: Final = "status.json"
@@ -81,6 +82,15 @@ class Condition:
     month: Month | None = None
     previewed: str = ""
     holds: HoldCounts | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What its round exits with, where it is all that was asked for: the gravest of what is wrong. A look
+        that nobody wanted to be more is done also when things are due, as an audit is."""
+        codes = [each.exit_code for each in self.concerns]
+        if self.round is not None and (self.round.kind, self.round.result) == ("audit", "done"):
+            codes = [code for code in codes if code == Exit.UNREACHED]
+        return gravest(codes)
 
     def succeeded_by(self, concerns: tuple[Concern, ...]) -> Condition:
         """This with other concerns; of those that are gone, what had been told is to be cleared."""

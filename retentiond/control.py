@@ -1,8 +1,8 @@
 """The control socket: people of one group ask the service, which does it with its secrets, in its turn.
 
 Who asks is the kernel's word, not theirs (SO_PEERCRED); who is not allowed is told so, and logged. Requests
-that touch mailboxes are served one at a time beside the rounds. What was begun is finished and entered, also
-when who asked is gone.
+that destroy, or look at everything, are served one at a time beside the rounds. What was begun is finished
+and entered, also when who asked is gone.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Control:
         self._turn = threading.Lock()
         self._in_hand: Request | None = None
         self._serving = 0
+        self._lines: set[socket.socket] = set()
         self._changed = threading.Condition()
 
     @property
@@ -88,7 +89,8 @@ class Control:
         threading.Thread(target=self._accept, args=(self._socket,), name="control", daemon=True).start()
 
     def close(self) -> None:
-        """Hears nobody new. What is being served goes on."""
+        """Hears nobody new, and no answer any more: who is at a question has begun nothing. What was begun
+        goes on, and is told."""
         if self._socket is not None:
             listening, self._socket = self._socket, None
             with suppress(OSError):
@@ -96,6 +98,10 @@ class Control:
             listening.close()
             with suppress(OSError):
                 self._place.unlink()
+            with self._changed:
+                for line in self._lines:
+                    with suppress(OSError):
+                        line.shutdown(socket.SHUT_RD)
 
     # ── listening ────────────────────────────────────────────────────────────────────────────────
 
@@ -152,9 +158,13 @@ class Control:
             elif not self._places.acquire(blocking=False):
                 self._refuse(talk, "crowd", peer)
             else:
+                with self._changed:
+                    self._lines.add(connection)
                 try:
                     self._hear(talk, peer)
                 finally:
+                    with self._changed:
+                        self._lines.discard(connection)
                     self._places.release()
 
     def _is_allowed(self, peer: Peer) -> bool:
@@ -176,20 +186,8 @@ class Control:
             self._refuse(talk, "verb", peer)
         elif verb.is_deed and self._looks_only:
             self._refuse(talk, "looks-only", peer)
-        elif not verb.in_turn:
-            self._do(request, talk)
-        else:
-            self._do_in_turn(request, talk)
-
-    def _do_in_turn(self, request: Request, talk: Talk) -> None:
-        if not self._has_turn(talk):
-            return
-        try:
-            self._in_hand = request
-            self._do(request, talk)
-        finally:
-            self._in_hand = None
-            self._turn.release()
+        elif not verb.in_turn or self._has_turn(talk):
+            self._do(request, talk, in_turn=verb.in_turn)
 
     def _has_turn(self, talk: Talk) -> bool:
         """Waits until nobody else's request is at work. What was not begun for somebody who is gone need not
@@ -204,21 +202,37 @@ class Control:
                 return False
         return True
 
-    def _do(self, request: Request, talk: Talk) -> None:
-        """Serves a request. It is at work until the answer is out: a service that ends waits for that."""
+    def _do(self, request: Request, talk: Talk, *, in_turn: bool) -> None:
+        """Serves a request; whose turn it was has it no more when they hear the end. It is at work until that
+        is out: a service that ends waits for it."""
         self._count(1)
         try:
-            if self._should_stop():
-                self._refuse(talk, "stopping", request.peer)
-                return
-            begun = time.monotonic()
-            _log.info("request.started", verb=request.verb, uid=request.peer.uid, pid=request.peer.pid)
-            code = self._serve(request, talk, self._should_stop)
-            seconds = round(time.monotonic() - begun, 1)
-            _log.info("request.ended", verb=request.verb, uid=request.peer.uid, exit=code, seconds=seconds)
-            talk.say(end=code)
+            code = self._in_turn(request, talk) if in_turn else self._served(request, talk)
+            if code is not None:
+                talk.say(end=code)
         finally:
             self._count(-1)
+
+    def _in_turn(self, request: Request, talk: Talk) -> int | None:
+        try:
+            self._in_hand = request
+            return self._served(request, talk)
+        finally:
+            self._in_hand = None
+            self._turn.release()
+
+    def _served(self, request: Request, talk: Talk) -> int | None:
+        """Its exit code; None where it was refused, for the service ends."""
+        if self._should_stop():
+            self._refuse(talk, "stopping", request.peer)
+            return None
+        begun = time.monotonic()
+        name = request.verb.replace(" ", "-")
+        _log.info("request.started", verb=name, uid=request.peer.uid, pid=request.peer.pid)
+        code = self._serve(request, talk, self._should_stop)
+        seconds = round(time.monotonic() - begun, 1)
+        _log.info("request.ended", verb=name, uid=request.peer.uid, exit=code, seconds=seconds)
+        return code
 
     def _count(self, change: int) -> None:
         with self._changed:

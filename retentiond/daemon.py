@@ -133,12 +133,12 @@ class Daemon:
             except Stopped:
                 return Exit.DONE
             _log.info("daemon.started", kind="audit" if self._service.is_audit_only else "sweep")
-            notify.tell(notify.READY)
-            self._is_ready = True
             with self._beside():
                 try:
                     if self._control is not None:
                         self._control.open(self._is_asked_to_stop)
+                    notify.tell(notify.READY)
+                    self._is_ready = True
                     self.start()
                     self._wait()
                 finally:
@@ -148,15 +148,14 @@ class Daemon:
         return Exit.DONE
 
     def once(self) -> int:
-        """One round and no schedule. Returns 0 where it came to its end, whatever it found (`status` says
-        that), and 3 where it did not. Raises as `run` does."""
+        """One round and no schedule. Returns the exit code of what is wrong after it: 0 where every promise
+        is kept. Raises as `run` does."""
         with self._alone():
             try:
                 begin(self._service, self._progress())
-                found = make_round(self._service, self._progress())
+                return make_round(self._service, self._progress()).exit_code
             except Stopped:
                 return Exit.DONE
-        return Exit.DONE if found.round is not None and found.round.result == "done" else Exit.STOPPED
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -53,12 +54,25 @@ def _server(listen: str, answer: Answer) -> BaseServer:
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()  # what a killed service left behind
-    server = UnixStreamServer(listen, _asked(answer))
+    server = _OnSocket(listen, _asked(answer))
     path.chmod(0o660)
     return server
 
 
-class _Loopback(TCPServer):
+class _Quiet(BaseServer):
+    """Python's own would print who asked, and an error's words."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        error = sys.exception()
+        if not isinstance(error, OSError):  # else whoever asked is gone
+            _log.error("crash.caught", error=error)
+
+
+class _OnSocket(_Quiet, UnixStreamServer):
+    pass
+
+
+class _Loopback(_Quiet, TCPServer):
     allow_reuse_address = True
 
 

@@ -53,6 +53,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "round.started": "A round has begun; `kind` is sweep, audit, or pause (a look only).",
     "round.stopped": "A round was asked to stop; its batch is finished, and the next round goes on.",
     "round.failed": "A round came to no end; `error` says why, and the next round tries again.",
+    "condition.unwritten": "How the promise stands could not be written down (a full disk?); it is told.",
     "control.opened": "The control socket is open: people of its group can ask the service.",
     "control.unshared": "The socket's group is not there or not ours to give: only root and we may ask.",
     "control.failed": "The control socket could not be made; the service sweeps without it.",

@@ -18,7 +18,7 @@ from retentiond.core.holds import Ground, Registered, Sign
 from retentiond.core.model import Item, Key, Kind, Mark, Place, Role
 from retentiond.core.replies import recognise
 from retentiond.errors import NothingFound, Refused, Unreachable, Why
-from retentiond.locks import held
+from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.mailbox.base import Mailbox, Marker, Wanted
 from retentiond.mailbox.readonly import ReadOnly
 from retentiond.signs import bearing, identified
@@ -113,7 +113,13 @@ def _marks(registered: Registered) -> frozenset[Mark]:
 
 @contextmanager
 def between_sweeps(
-    estate: Estate, name: str, locks: Path, wait_seconds: float, *, is_needed: bool
+    estate: Estate,
+    name: str,
+    locks: Path,
+    wait_seconds: float,
+    waiting: Waiting = IN_SILENCE,
+    *,
+    is_needed: bool,
 ) -> Iterator[None]:
     """The time in which no sweep is between its look and its deeds: only the sign is looked for there, which
     the rest of a conversation does not bear. Raises Unreachable(locked)."""
@@ -123,7 +129,7 @@ def between_sweeps(
     names = {name}
     if estate.target(name).kind is Kind.ADVISOR:
         names |= {target.name for target in estate.of(Kind.HELPLINE)}
-    with held(locks, names, wait_seconds) as free:
+    with held(locks, names, wait_seconds, waiting) as free:
         for missing in sorted(names - free):
             raise Unreachable(missing, Why.LOCKED)
         yield

@@ -88,7 +88,7 @@ def is_held(directory: Path, name: str) -> bool:
 
 
 def _open(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     if os.geteuid() == 0:  # an admin's command: the service must be able to take the lock next time
         owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -1,4 +1,4 @@
-"""What the service tells systemd (sd_notify(3), sd_watchdog_enabled(3)); nothing where nobody listens."""
+"""What the service tells systemd (sd_notify(3)); nothing where nobody listens."""
 
 from __future__ import annotations
 
@@ -36,11 +36,3 @@ def status(text: str) -> str:
 def more_time(seconds: int) -> str:
     """That starting or stopping takes so much longer than was allowed, counted from now."""
     return f"EXTEND_TIMEOUT_USEC={seconds * 1_000_000}"
-
-
-def watchdog_seconds() -> float | None:
-    """After how many seconds without ALIVE this process is ended; None where nobody watches it."""
-    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return None
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    return int(microseconds) / 1_000_000 if microseconds.isdecimal() and int(microseconds) else None

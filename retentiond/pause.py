@@ -36,9 +36,10 @@ class Pause:
         return now.astimezone(zone).date() > self.until
 
 
-def begin(directory: Path, pause: Pause) -> None:
-    """Writes the switch, durably. A pause that is prolonged is one pause, since it first began."""
-    standing = read(directory)
+def begin(directory: Path, pause: Pause, zone: tzinfo) -> None:
+    """Writes the switch, durably. A pause that is prolonged is one pause, since it first began; one whose day
+    has passed is another."""
+    standing = in_force(directory, pause.since, zone)
     since = pause.since if standing is None else min(pause.since, standing.since)
     told = {"since": since.isoformat(), "until": pause.until.isoformat()}
     write_private(directory / FILE, json.dumps(told | {"reason": pause.reason, "who": pause.who}) + "\n")
@@ -70,14 +71,19 @@ def read(directory: Path) -> Pause | None:
 
 def concern(directory: Path, now: datetime, zone: tzinfo) -> Concern | None:
     """A pause that stands is a concern from its first day; None where there is none."""
-    standing = read(directory)
-    if standing is None or standing.is_over(now, zone):
+    standing = in_force(directory, now, zone)
+    if standing is None:
         return None
     return Concern(HOUSE, Worry.PAUSED, min(standing.since, now), detail=standing.until.isoformat())
 
 
 def check(directory: Path, now: datetime, zone: tzinfo) -> None:
     """Raises Paused while the switch stands."""
-    standing = read(directory)
-    if standing is not None and not standing.is_over(now, zone):
+    if (standing := in_force(directory, now, zone)) is not None:
         raise Paused(standing.until.isoformat(), standing.reason)
+
+
+def in_force(directory: Path, now: datetime, zone: tzinfo) -> Pause | None:
+    """The pause that stands at this moment; None where there is none, or its day has passed."""
+    standing = read(directory)
+    return None if standing is None or standing.is_over(now, zone) else standing

@@ -52,6 +52,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(slots=True)
+class Unwritten:
+    """The condition that a full disk did not take: it is remembered here until it can be written down."""
+
+    condition: Condition | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a round works with. `directory` holds locks, switch and condition; `turn` keeps two writers apart.
@@ -70,6 +77,7 @@ class Service:
     ping: Callable[[Condition, datetime], None] = lambda condition, now: None
     clock: Callable[[], datetime] = _now
     turn: threading.Lock = field(default_factory=threading.Lock)
+    unwritten: Unwritten = field(default_factory=Unwritten)
 
     def crew(self, estate: Estate) -> Crew:
         return SideBySide({target.name: target.server for target in estate.targets}, self.parallel)
@@ -95,7 +103,7 @@ def _note(service: Service, error: RetentionError) -> None:
     """What ends the service before its first round is written down and told as well."""
     now = service.clock()
     with service.turn:
-        before = conditions.read(service.directory)
+        before = _standing(service)
         _write(service, before, (*_lasting(before), _concern_of(error, now)), now)
 
 
@@ -146,7 +154,7 @@ def make_round(service: Service, progress: Progress) -> Condition:
     result = "done" if failure is None else _worry(failure).value
     done = Round(kind, started, ended, result, seen.done if seen is not None else 0)
     with service.turn:
-        after = replace(conditions.read(service.directory), round=done)
+        after = replace(_standing(service), round=done)
         if seen is not None:
             written = _write(service, with_seen(after, seen, ended), seen.concerns, ended)
         else:
@@ -160,7 +168,7 @@ def make_round(service: Service, progress: Progress) -> Condition:
 def watch(service: Service) -> Condition:
     """Between rounds: is a pause too long, has no round ended any more? Tells what must be told."""
     with service.turn:
-        before = conditions.read(service.directory)
+        before = _standing(service)
         kept = [each for each in before.concerns if each.cause not in _BETWEEN_ROUNDS]
         return _write(service, before, kept, service.clock())
 
@@ -175,13 +183,12 @@ def is_final(error: BaseException) -> bool:
 def _kind(service: Service, now: datetime) -> str:
     if service.is_audit_only:
         return "audit"
-    switch = pauses.read(service.directory)
-    return "pause" if switch is not None and not switch.is_over(now, service.zone) else "sweep"
+    return "sweep" if pauses.in_force(service.directory, now, service.zone) is None else "pause"
 
 
 def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress) -> Seen:
     with service.open() as (estate, book):
-        crew, before = service.crew(estate), conditions.read(service.directory)
+        crew, before = service.crew(estate), _standing(service)
         if kind == "sweep" and book is not None:
             report = sweep(
                 estate,
@@ -206,12 +213,28 @@ def _write(service: Service, condition: Condition, found: Sequence[Concern], now
     """Writes the condition, tells what must be told, and writes what was told."""
     concerns = remembered([*found, *_of_the_house(service, condition, now)], condition.concerns)
     after = condition.succeeded_by(acknowledgement.applied(service.directory, concerns))
-    conditions.write(service.directory, after)
+    _keep(service, after)
     told = service.tell(after, now)
     if told != after:
-        conditions.write(service.directory, told)
+        _keep(service, told)
     _aside(service.show, told, now)
     return told
+
+
+def _standing(service: Service) -> Condition:
+    """How things stood until now."""
+    return service.unwritten.condition or conditions.read(service.directory)
+
+
+def _keep(service: Service, condition: Condition) -> None:
+    """Writes the condition down. People are told, and told once a day, also where the disk takes nothing."""
+    try:
+        conditions.write(service.directory, condition)
+    except OSError as error:
+        _log.error("condition.unwritten", error=error)
+        service.unwritten.condition = condition
+    else:
+        service.unwritten.condition = None
 
 
 def _aside(heard: Callable[[Condition, datetime], None], condition: Condition, now: datetime) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retentiond import pause as pauses
 from retentiond.audit import (
     NOBODY_HEARS,
     Progress,
@@ -95,6 +96,7 @@ def sweep(
     book.verify(since_checkpoint=True)
     is_purge = reviewed is not None
     time = going_on_from(now)
+    progress = _until_paused(progress, locks, estate, time)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         now = time()  # waiting for locks may have taken long
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
@@ -128,6 +130,15 @@ def sweep(
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _until_paused(progress: Progress, state: Path, estate: Estate, time: Callable[[], datetime]) -> Progress:
+    """A pause that begins in the middle lets the batch in hand end, and nothing after it."""
+
+    def should_stop() -> bool:
+        return progress.should_stop() or pauses.in_force(state, time(), estate.zone) is not None
+
+    return replace(progress, should_stop=should_stop)
 
 
 def _stopped(

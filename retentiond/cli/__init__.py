@@ -53,11 +53,11 @@ class Commands(click.Group):
         command: click.Command = module.command
         from retentiond.cli.verbs import VERBS
 
-        if cmd_name not in VERBS:
+        if not any(verb.split()[0] == cmd_name for verb in VERBS):
             return command
-        from retentiond.cli.through import Relayed
+        from retentiond.cli.through import relayed
 
-        return Relayed(command)
+        return relayed(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
+import click
+
 from retentiond.audit import Progress
 from retentiond.talk import LARGE, Gone, Nonsense, Talk
 
@@ -70,14 +72,15 @@ class Caller:
                     self._is_gone = True
 
     def ask(self, seconds: float, **document: Any) -> str:
-        """Their answer. Raises EOFError where there is none."""
+        """Their answer. Raises EOFError where they have none, and click.Abort where nobody is there to give
+        one, or the service ends: what is asked for is not begun then."""
         self.say(**document)
         if self._is_gone:
-            raise EOFError
+            raise click.Abort
         try:
             answer = self._talk.hear(seconds, LARGE).get("answer")
         except (Gone, Nonsense):
-            raise EOFError from None
+            raise click.Abort from None
         if not isinstance(answer, str):
             raise EOFError
         return answer
@@ -206,13 +209,15 @@ class _Inlet:
         return iter(self.readline, "")
 
     def readline(self, size: int = -1, /) -> str:
+        """The next line; nothing at the end of what they typed. Raises click.Abort: whoever hung up in the
+        middle has ended nothing, and half a list must not be acted on."""
         who = caller()
         if who is None:
             return "" if self._own is None else self._own.readline(size)
         try:
             return who.ask(_THINKING, ask="line")
         except EOFError:
-            return ""
+            raise click.Abort from None
 
     def read(self, size: int = -1, /) -> str:
         who = caller()

@@ -32,6 +32,9 @@ def command(ctx: click.Context, audit_only: bool, once: bool) -> int:
 
     Stays in the foreground. SIGTERM ends it after the batch in hand. A changed configuration needs a
     restart: SIGHUP is refused. What it does and found: retentiond status.
+
+    With --once the exit code is that of a sweep: 1 or more while anything that was promised is not kept.
+    With --audit-only too it is that of an audit.
     """
     from retentiond.cli.served import control_of
     from retentiond.daemon import Daemon

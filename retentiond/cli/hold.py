@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from retentiond.cli.screen import show_table
+from retentiond.cli.screen import show_table, waiting
 from retentiond.cli.session import Day, now, say, session, who
 from retentiond.core.holds import BY_SIGN, REVIEW_AFTER, Ground, Registered
 from retentiond.core.model import Item, Kind
@@ -84,7 +84,8 @@ def add(
         if len(found) > 1 and sys.stdin.isatty():
             click.confirm(f"{items(len(found))} found: {_folders(found)}. Hold them?", abort=True)
         locks = current.config.ledger.directory
-        with between_sweeps(estate, name, locks, wait_seconds, is_needed=conversation):
+        told = waiting(current.quiet, "hold")
+        with between_sweeps(estate, name, locks, wait_seconds, told, is_needed=conversation):
             set_holds = hold(estate, name, found, order, book, moment)
     say(current, f"{items(len(found))} held: {_folders(found)}.")
     for each in set_holds:

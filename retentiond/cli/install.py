@@ -28,6 +28,8 @@ _WHATS: Final = {
     "folders": "make the folders, with their owners and modes (systemd-tmpfiles)",
     "unit": "the unit",
     "credentials": "loads the credentials that the configuration names",
+    "ledger": "opens the ledger's folder to the service, which is not its usual one",
+    "ledger folder": "makes the ledger's folder, the service's alone",
     "letters": "opens the folders of letters to the service, and nothing else",
     "credential": "encrypt this credential with the machine's own key; its value is asked for",
     "key": "the ledger's key, encrypted with the machine's own; it is asked for, or made",
@@ -43,7 +45,7 @@ _STATES: Final = {
     "changed by hand": " (differs from ours and is LEFT AS IT IS: it was changed by hand)",
     "on the machine itself": " (later, on the machine itself: only there is its key)",
 }
-#: Folders that the unit closes, or that are emptied: a service cannot be started from there.
+#: Folders that the unit closes, or that are emptied: no place for the program or the ledger.
 _NO_HOME: Final = ("/home/", "/root/", "/run/", "/tmp/", "/var/tmp/")  # noqa: S108 — refused, not used
 
 
@@ -99,12 +101,36 @@ def _configuration(ctx: click.Context, machine: Machine) -> Config | None:
     """The service's configuration; None where there is none yet, or still the example."""
     from retentiond.config import load
     from retentiond.install.contents import CONFIGURATION
+    from retentiond.install.dropins import is_usual
     from retentiond.install.steps import is_example
 
     if ctx.find_root().obj["config"] not in (None, CONFIGURATION):
         raise click.UsageError(f"the service reads {CONFIGURATION} and no other; put yours there")
     path = machine.at(CONFIGURATION)
-    return None if not path.exists() or is_example(machine) else load(path)
+    if not path.exists() or is_example(machine):
+        return None
+    config = load(path)
+    if not is_usual(config):
+        _check_ledger(machine, str(config.ledger.directory))
+    return config
+
+
+def _check_ledger(machine: Machine, directory: str) -> None:
+    """A ledger lies where the service sees it, and in a folder that can be the service's alone."""
+    from retentiond.install.contents import CONFIGURATION, STATE
+
+    way_on = f"name another as [ledger] directory in {CONFIGURATION}"
+    if f"{directory}/".startswith(_NO_HOME):
+        raise click.UsageError(
+            f"the ledger cannot lie in {directory}: homes are hidden from the service, and the other places"
+            f" are emptied; {way_on}"
+        )
+    folder, usual = machine.at(directory), machine.at(STATE)
+    is_the_services = folder.exists() and usual.exists() and folder.stat().st_uid == usual.stat().st_uid != 0
+    if folder.is_dir() and not is_the_services and {each.name for each in folder.iterdir()} - {"lost+found"}:
+        raise click.UsageError(
+            f"{directory} holds other things, and the ledger needs its own folder; {way_on}"
+        )
 
 
 def _may_start(machine: Machine, config: Config | None) -> None:

@@ -29,7 +29,7 @@ def command(ctx: click.Context, until: datetime, reason: str) -> int:
         raise click.UsageError("--reason: 3 to 80 letters, digits and .,:;()/- and nobody's name or address")
     directory = current.config.ledger.directory
     with current.ledger() as book:
-        pauses.begin(directory, Pause(moment, until.date(), reason, who()))
+        pauses.begin(directory, Pause(moment, until.date(), reason, who()), current.config.policy.zone)
         book.record("paused", {"until": until.date().isoformat(), "who": who()}, moment)
     say(current, f"Paused until the end of {until.date()}. To go on before that: retentiond resume")
     return 0

@@ -38,4 +38,4 @@ def _serve(who: Caller) -> int:
 
     quiet = ["--quiet"] if who.request.is_quiet else []
     with called_by(who):
-        return coded([*quiet, who.request.verb, *who.request.words])
+        return coded([*quiet, *who.request.verb.split(), *who.request.words])

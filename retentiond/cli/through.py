@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from retentiond.audit import NOBODY_HEARS, Progress
 from retentiond.cli.caller import caller, is_paper, read_paper, write_paper
 from retentiond.cli.screen import bars
 from retentiond.cli.session import loaded
+from retentiond.cli.verbs import VERBS
 from retentiond.config import PLACE, Config, find
 from retentiond.errors import ConfigurationRefused, ControlRefused, PermissionsTooOpen
 from retentiond.report.words import HOLDERS
@@ -33,11 +34,27 @@ _HELLO: Final = 5.0
 _WORDS: Final = "retentiond.words"
 
 
-class Relayed(click.Command):
+def relayed(command: click.Command, verb: str) -> click.Command:
+    """A command, or each command of a group, as one that goes through the service where that serves it."""
+    if isinstance(command, click.Group):
+        return _Group(command, verb)
+    return _Relayed(command, verb) if verb in VERBS else command
+
+
+class _Group(click.Group):
+    """A group whose commands go through the service, each by itself."""
+
+    def __init__(self, group: click.Group, verb: str) -> None:
+        self.__dict__.update(vars(group))
+        self.commands = {name: relayed(each, f"{verb} {name}") for name, each in group.commands.items()}
+
+
+class _Relayed(click.Command):
     """A command that is asked of the service where one answers, and carried out here where none does."""
 
-    def __init__(self, command: click.Command) -> None:
+    def __init__(self, command: click.Command, verb: str) -> None:
         self.__dict__.update(vars(command))
+        self._verb = verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_WORDS] = tuple(args)
@@ -48,7 +65,7 @@ class Relayed(click.Command):
         if talk is None:
             return super().invoke(ctx)
         quiet = bool(ctx.find_root().obj["quiet"])
-        return _ask(talk, ctx.info_name or "", ctx.meta[_WORDS], quiet=quiet)
+        return asked(talk, self._verb, ctx.meta[_WORDS], quiet=quiet)
 
 
 # ── is there a service? ──────────────────────────────────────────────────────────────────────────
@@ -110,13 +127,13 @@ def _is_closed(path: Path) -> bool:
 # ── what is asked, and what comes back ───────────────────────────────────────────────────────────
 
 
-def _ask(talk: Talk, name: str, words: Sequence[str], *, quiet: bool) -> int:
+def asked(talk: Talk, verb: str, words: Sequence[str], *, quiet: bool) -> int:
     behind = os.environ.get("SUDO_UID", "")
     streams = {"in": sys.stdin, "out": sys.stdout, "err": sys.stderr}
     try:
         talk.say(
             version=VERSION,
-            verb=name,
+            verb=verb,
             words=list(words),
             sudo_uid=int(behind) if behind.isdecimal() else None,
             terminals=[key for key, stream in streams.items() if stream is not None and stream.isatty()],
@@ -158,19 +175,25 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             whose = f"{HOLDERS.get(what, 'another request')} of user id {uid}"
             click.echo(f"the service is busy with {whose}; this begins when that has ended", err=True)
         case {"ask": "line"}:
-            talk.say(answer=sys.stdin.readline() if sys.stdin is not None else "")
+            _answer(talk, sys.stdin.readline() if sys.stdin is not None else "")
         case {"ask": "secret"}:
-            talk.say(answer=_secret())
+            _answer(talk, _secret())
         case {"seek": str(path)} if _was_named(path, words):
-            talk.say(answer="found" if is_paper(path) else "missing")
+            _answer(talk, "found" if is_paper(path) else "missing")
         case {"read": str(path)} if _was_named(path, words):
-            talk.say(answer=_read(path))
+            _answer(talk, _read(path))
         case {"write": str(path), "text": str(text)} if _was_named(path, words):
-            talk.say(answer=_written(path, text))
+            _answer(talk, _written(path, text))
         case {"refused": str(why)}:
             raise ControlRefused(why)
         case _:
             raise Nonsense
+
+
+def _answer(talk: Talk, answer: str | None) -> None:
+    """One answer. A service that ends hears none any more, but what it said last is still to be heard."""
+    with suppress(Gone):
+        talk.say(answer=answer)
 
 
 def _secret() -> str:

@@ -62,6 +62,15 @@ _LEFT: Mapping[str, timedelta] = {
 _UNTIL_A_DAY = (Cause.KEPT_BY_SERVER, Cause.HINDERED)
 
 
+#: The exit code of a round that ends with it; of what is missing here it is that of a finding.
+_EXITS: Mapping[str, int] = {
+    Cause.UNREACHABLE: Exit.UNREACHED,
+    **dict.fromkeys((Cause.UNFORESEEN, Cause.TOO_MANY_STRAYS), Exit.STOPPED),
+    **dict.fromkeys((Worry.CLOCK, Worry.STOPPED, Worry.PAUSED), Exit.STOPPED),
+    **dict.fromkeys((Worry.LEDGER, Worry.STRAY_LOST), Exit.LEDGER),
+}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Concern:
     """Something that is wrong since a moment (aware). `cause` is a Cause or a Worry; the fields are a
@@ -96,6 +105,11 @@ class Concern:
                 return len(self.numbers) > 1
             case _:
                 return True
+
+    @property
+    def exit_code(self) -> int:
+        """What a round that ends with this exits with, as a sweep with such a finding does."""
+        return _EXITS.get(self.cause, Exit.FINDINGS) if self.is_broken else Exit.DONE
 
     def is_grave(self, now: datetime) -> bool:
         """Whether somebody must be told by now."""

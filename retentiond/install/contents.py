@@ -76,7 +76,10 @@ PARTS: Final = (
 
 #: What only some sites need, and `install` writes from the configuration. The others are shipped as examples.
 CREDENTIALS_DROP_IN: Final = "20-credentials.conf"
+LEDGER_DROP_IN: Final = "30-ledger.conf"
 LETTERS_DROP_IN: Final = "50-letters.conf"
+#: Makes the ledger's folder where that is not the service's usual one.
+LEDGER_TMPFILES: Final = "retentiond-ledger.conf"
 
 
 def folder() -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from retentiond.config import Config, LettersSettings, SecretReference, Source
-from retentiond.install.contents import CREDENTIALS
+from retentiond.install.contents import ADMINS, CREDENTIALS, STATE, USER
 from retentiond.mailbox.letters_bins import bins_outside
 from retentiond.mailbox.letters_disk import mount_of
 
@@ -22,6 +22,22 @@ _CREDENTIALS_HEAD: Final = """\
 # A line for each credential that the configuration names; `retentiond install --systemd` writes them. One
 # that is missing stops the start (243/CREDENTIALS).
 [Service]
+"""
+
+_LEDGER: Final = """\
+# The ledger lies in a folder of its own; `retentiond install --systemd` writes this from the configuration.
+[Unit]
+RequiresMountsFor={plain}
+
+[Service]
+# Loosened: the ledger is written there, and whatever else the service remembers. Nothing in it is ever run.
+ReadWritePaths={path}
+NoExecPaths={path}
+"""
+
+_LEDGER_FOLDER: Final = """\
+# The ledger's folder, the service's alone. It is there before `retentiond ledger init`.
+d {path} 0700 {user} {group} -
 """
 
 _LETTERS_HEAD: Final = """\
@@ -94,6 +110,21 @@ def credentials_text(names: Iterable[str]) -> str:
     """The drop-in that loads these credentials."""
     lines = [f"LoadCredentialEncrypted={name}:{_specifiers(credential_place(name))}\n" for name in names]
     return _CREDENTIALS_HEAD + "".join(lines)
+
+
+def is_usual(config: Config) -> bool:
+    """Whether the ledger lies where the unit lets the service write anyway."""
+    return _is_within(str(config.ledger.directory), STATE)
+
+
+def ledger_text(directory: str) -> str:
+    """The drop-in that opens the ledger's folder."""
+    return _LEDGER.format(plain=_path(directory), path=_path(directory, "-"))
+
+
+def ledger_folder_text(directory: str) -> str:
+    """What makes the ledger's folder (tmpfiles.d(5))."""
+    return _LEDGER_FOLDER.format(path=_path(directory), user=USER, group=ADMINS)
 
 
 def letters_text(grounds: Sequence[Ground]) -> str:

@@ -24,6 +24,8 @@ class What(StrEnum):
     FOLDERS = "folders"
     UNIT = "unit"
     CREDENTIALS = "credentials"
+    LEDGER = "ledger"
+    LEDGER_FOLDER = "ledger folder"
     LETTERS = "letters"
     CREDENTIAL = "credential"
     KEY = "key"

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from retentiond.config import Config, example
+from retentiond.config import Config, LettersSettings, example
 from retentiond.install import receipt
 from retentiond.install.contents import (
     ADMINS,
     CONFIGURATION,
     CREDENTIALS,
     CREDENTIALS_DROP_IN,
+    LEDGER_DROP_IN,
+    LEDGER_TMPFILES,
     LETTERS_DROP_IN,
     LOCAL,
     ONCE,
@@ -29,11 +31,15 @@ from retentiond.install.contents import (
     text_of,
 )
 from retentiond.install.dropins import (
+    Ground,
     credential_names,
     credential_place,
     credentials_text,
     ground_of,
     is_key,
+    is_usual,
+    ledger_folder_text,
+    ledger_text,
     letters_text,
 )
 from retentiond.install.machine import Machine
@@ -87,7 +93,8 @@ def steps(machine: Machine, config: Config | None, wishes: Wishes, ask: Ask) -> 
         return [step for part in shipped if part.kind is kind for step in _part(machine, part, wishes)]
 
     found = [*parts(Kind.SYSUSERS), _user(machine), _example(machine)]
-    found += [*parts(Kind.TMPFILES), _folders(machine), *parts(Kind.UNIT)]
+    found += [*parts(Kind.TMPFILES), *_ledger_folder(machine, config), _folders(machine, config)]
+    found += parts(Kind.UNIT)
     found += _drop_ins(machine, config, wishes)
     if config is not None:
         found += [_credential(machine, config, name, ask) for name in credential_names(config)]
@@ -123,11 +130,24 @@ def _user(machine: Machine) -> Step:
     return Step(step.what, step.place, State.DONE if is_there else State.TO_DO, step.do)
 
 
-def _folders(machine: Machine) -> Step:
-    modes = (machine.mode(CONFIGURATION.rpartition("/")[0]), machine.mode(STATE), machine.mode(CONFIGURATION))
-    state = State.DONE if modes in ((0o750, 0o700, 0o640),) else State.TO_DO
-    step = command(machine, What.FOLDERS, STATE, "systemd-tmpfiles", "--create", "retentiond.conf")
-    return Step(step.what, step.place, state, step.do)
+def _ledger_folder(machine: Machine, config: Config | None) -> Iterator[Step]:
+    """The ledger's own folder is made at each boot too; what is in it is nobody's to remove."""
+    path = f"{LOCAL.base}/{Kind.TMPFILES}/{LEDGER_TMPFILES}"
+    if config is not None and not is_usual(config):
+        yield file(machine, What.LEDGER_FOLDER, path, ledger_folder_text(str(config.ledger.directory)))
+    elif config is not None and (digest := receipt.read(machine).get(path)):
+        yield removal(machine, path, digest)
+
+
+def _folders(machine: Machine, config: Config | None) -> Step:
+    wanted = {CONFIGURATION.rpartition("/")[0]: 0o750, STATE: 0o700, CONFIGURATION: 0o640}
+    names = ["retentiond.conf"]
+    if config is not None and not is_usual(config):
+        wanted[str(config.ledger.directory)] = 0o700
+        names.append(LEDGER_TMPFILES)
+    is_done = all(machine.mode(path) == mode for path, mode in wanted.items())
+    step = command(machine, What.FOLDERS, STATE, "systemd-tmpfiles", "--create", *names)
+    return Step(step.what, step.place, State.DONE if is_done else State.TO_DO, step.do)
 
 
 def _example(machine: Machine) -> Step:
@@ -144,12 +164,18 @@ def _example(machine: Machine) -> Step:
 
 def _drop_ins(machine: Machine, config: Config | None, wishes: Wishes) -> Iterator[Step]:
     """What the configuration needs of the unit, for each of the units; what it needs no more is removed."""
-    texts = {CREDENTIALS_DROP_IN: "", LETTERS_DROP_IN: ""}
+    texts = {CREDENTIALS_DROP_IN: "", LEDGER_DROP_IN: "", LETTERS_DROP_IN: ""}
     if config is not None and (names := credential_names(config)):
         texts[CREDENTIALS_DROP_IN] = credentials_text(names)
+    if config is not None and not is_usual(config):
+        texts[LEDGER_DROP_IN] = ledger_text(str(config.ledger.directory))
     if config is not None and config.letters:
-        texts[LETTERS_DROP_IN] = letters_text([ground_of(each) for each in config.letters])
-    whats = {CREDENTIALS_DROP_IN: What.CREDENTIALS, LETTERS_DROP_IN: What.LETTERS}
+        texts[LETTERS_DROP_IN] = letters_text([_ground(machine, each) for each in config.letters])
+    whats = {
+        CREDENTIALS_DROP_IN: What.CREDENTIALS,
+        LEDGER_DROP_IN: What.LEDGER,
+        LETTERS_DROP_IN: What.LETTERS,
+    }
     files = receipt.read(machine)
     for unit in (SERVICE, ONCE) if wishes.has_timer else (SERVICE,):
         for name, text in texts.items():
@@ -158,6 +184,11 @@ def _drop_ins(machine: Machine, config: Config | None, wishes: Wishes) -> Iterat
                 yield file(machine, whats[name], path, text)
             elif config is not None and path in files:
                 yield removal(machine, path, files[path])
+
+
+def _ground(machine: Machine, letters: LettersSettings) -> Ground:
+    """Of another machine's homes and bins this one knows nothing; `install` typed there opens them."""
+    return ground_of(letters) if machine.is_here else Ground(str(letters.directory))
 
 
 def _credential(machine: Machine, config: Config, name: str, ask: Ask) -> Step:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from retentiond.config import load
+from retentiond.errors import RetentionError
 from retentiond.install import receipt
 from retentiond.install.contents import CONFIGURATION, CREDENTIALS, LOCAL, SERVICE, STATE, TIMER, USER, VENDOR
 from retentiond.install.machine import Machine
@@ -24,7 +27,10 @@ def undoing(machine: Machine) -> list[Step]:
 
 def left(machine: Machine) -> Iterator[str]:
     """What stays when everything was undone: evidence, keys, what is somebody's own."""
-    for path in (STATE, CONFIGURATION):
+    ledger = STATE
+    with suppress(RetentionError):  # one that is broken says nothing of a place, and is no hindrance
+        ledger = str(load(machine.at(CONFIGURATION)).ledger.directory)
+    for path in dict.fromkeys((STATE, ledger, CONFIGURATION)):
         if machine.at(path).exists():
             yield path
     yield from sorted(f"{CREDENTIALS}/{each.name}" for each in machine.at(CREDENTIALS).glob("retentiond.*"))

@@ -68,6 +68,7 @@ HOLDERS: dict[str, str] = {
     "purge": "a purge",
     "arm": "an arming",
     "audit": "an audit",
+    "hold": "a hold that is being set",
 }
 
 WHYS: dict[str, str] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import socket
 import sys
 import threading
@@ -17,6 +18,7 @@ import pytest
 from retentiond.asking import Request
 from retentiond.cli.caller import Caller, called_by, heard_by_callers, read_paper, write_paper
 from retentiond.cli.session import who
+from retentiond.cli.through import asked
 from retentiond.config import Config
 from retentiond.talk import Gone, Peer, Talk
 
@@ -114,14 +116,15 @@ def test_a_file_is_theirs_to_open(conversation: Conversation, tmp_path: Path) ->
 def test_whoever_hangs_up_is_asked_nothing_more(conversation: Conversation) -> None:
     conversation.line.close()
 
-    def command() -> str:
+    def command() -> None:
         for _ in range(10_000):
             click.echo("is anybody there?")
-        return sys.stdin.readline()
+        with pytest.raises(click.Abort):
+            sys.stdin.readline()
 
     with conversation.about(command):
         pass
-    assert conversation.answers == [""]
+    assert conversation.answers == [None]
 
 
 def test_afterwards_the_process_has_its_own_streams_again() -> None:
@@ -129,6 +132,29 @@ def test_afterwards_the_process_has_its_own_streams_again() -> None:
     with heard_by_callers():
         assert sys.stdout is not before[1]
     assert (sys.stdin, sys.stdout, sys.stderr, getpass.getpass) == before
+
+
+def test_what_a_service_said_before_it_ended_is_heard_though_it_hears_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody answers at last, and the service has given up: its own words and code, and no riddle."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("120\n"))
+    ours, theirs = socket.socketpair()
+
+    def service() -> None:
+        line = Talk(theirs)
+        line.hear(30)
+        theirs.shutdown(socket.SHUT_RD)
+        line.say(ask="line")
+        line.say(err="stopped\n")
+        line.say(end=130)
+
+    with ours, theirs:
+        thread = threading.Thread(target=service)
+        thread.start()
+        assert asked(Talk(ours), "purge", (), quiet=False) == 130
+        thread.join(30)
+    assert capsys.readouterr().err == "stopped\n"
 
 
 def test_nobody_at_the_other_end_is_an_end() -> None:

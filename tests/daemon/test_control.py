@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -170,6 +171,17 @@ def test_a_terminal_is_drawn_for_as_wide_as_it_is(desk: Desk, service: Running) 
     assert {"line", "ana"} <= {each["looked"] for each in heard if "looked" in each}
 
 
+def test_whoever_hears_the_end_has_given_up_the_turn(desk: Desk, service: Running) -> None:
+    """The next one, at that very moment, is not told to wait for who is done."""
+    for _turn in range(20):
+        with connected(desk) as (_, talk):
+            talk.say(**request("sweep", "--wait", "-1"))
+            heard = [talk.hear(30)]
+            while "end" not in heard[-1]:
+                heard.append(talk.hear(30))
+        assert not any("waits" in each for each in heard)
+
+
 def test_files_are_the_askers_own_business(desk: Desk, service: Running) -> None:
     """The service opens no path that somebody names: it asks for the text, or hands it over."""
     with connected(desk) as (_, talk):
@@ -281,6 +293,28 @@ def test_whoever_hangs_up_or_says_nothing_keeps_nobody_waiting(desk: Desk, servi
         told = desk.ask(FIRST, "status")
         assert (told.code, told.out) == (75, "")
         assert "too many people ask" in told.err
+    told = desk.ask(FIRST, "audit", "--json")
+    assert json.loads(told.out)["exit_code"] == told.code == 0
+
+
+def test_a_thousand_connections_leave_nothing_behind(desk: Desk, service: Running) -> None:
+    """All at once and none with a word: the service has a thread and a file for a few of them alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    try:
+        with ExitStack() as stack:
+            refused = 0
+            for _ in range(1000):
+                line = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                line.settimeout(30)
+                line.connect(str(desk.socket))
+                refused += "refused" in Talk(line).hear(30)
+            assert refused == 1000 - 8
+            own = Path(f"/proc/{service.process.pid}")
+            assert len([*(own / "task").iterdir()]) < 64, "what the unit allows (TasksMax=)"
+            assert len([*(own / "fd").iterdir()]) < 64
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     told = desk.ask(FIRST, "audit", "--json")
     assert json.loads(told.out)["exit_code"] == told.code == 0
 

@@ -13,6 +13,7 @@ from freezegun import freeze_time
 
 from retentiond.audit import Progress
 from retentiond.core.model import Result
+from retentiond.files import write_private
 from retentiond.locks import Holder, Waiting, held
 from retentiond.sweep import sweep
 from tests.stories.small_world import CUTOFF, NOW, World, mail
@@ -130,3 +131,20 @@ def test_a_sweep_that_waited_long_looks_at_the_clock_as_it_is_then(tmp_path: Pat
         report = sweep(world.estate(book), book, tmp_path, NOW, wait_seconds=60, progress=progress)
     assert report.plan.made >= NOW + timedelta(minutes=20)
     assert [gap.target for gap in report.plan.gaps] == ["line"]
+
+
+def test_root_follows_no_link_that_lies_in_the_services_folder(tmp_path: Path) -> None:
+    """Root's commands write there for the service, and give it what they write: a link must not make that
+    somebody else's file."""
+    precious = tmp_path / "shadow"
+    precious.write_text("root's own")
+    precious.chmod(0o644)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "line.lock").symlink_to(precious)
+    (state / ".pause.json.new").symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic links"), held(state, ("line",)):
+        pass
+    with pytest.raises(OSError, match="symbolic links"):
+        write_private(state / "pause.json", "{}")
+    assert (precious.read_text(), precious.stat().st_mode & 0o777) == ("root's own", 0o644)

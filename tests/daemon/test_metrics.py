@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,30 @@ def test_who_asks_and_never_ends_does_not_keep_it_from_ending(tmp_path: Path) ->
         slow.connect(("127.0.0.1", int(listen.rpartition(":")[2])))
         slow.sendall(b"GET /metr")
     assert time.monotonic() - begun < 5
+
+
+def test_whoever_hangs_up_or_a_fault_of_ours_leaves_no_traceback(
+    heard: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's own server would print who asked, and the error's words, into the journal."""
+
+    def fails(_now: datetime) -> bytes:
+        raise ValueError(CANARY)
+
+    listen = f"127.0.0.1:{free_port()}"
+    with answering(listen, fails):
+        with socket.socket() as rude:
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            rude.connect(("127.0.0.1", int(listen.rpartition(":")[2])))
+            rude.sendall(b"GET /metr")  # closed so, the line is reset
+        with pytest.raises(RemoteDisconnected):
+            asked(listen)
+        assert asked(listen, "/other")[0] == 404, "the next is answered"
+    told = capsys.readouterr()
+    [line] = told.err.splitlines()
+    assert (json.loads(line)["event"], json.loads(line)["error"]) == ("crash.caught", "ValueError")
+    assert told.out == ""
+    assert_no_canary(texts=[told.err])
 
 
 def test_a_fault_in_what_others_watch_ends_no_round(

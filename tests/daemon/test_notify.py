@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 
@@ -38,7 +37,6 @@ def test_nobody_listening_is_no_fault(address: str, monkeypatch: pytest.MonkeyPa
     notify.tell(notify.READY)
     monkeypatch.delenv("NOTIFY_SOCKET")
     notify.tell(notify.READY)
-    assert notify.watchdog_seconds() is None
 
 
 def test_work_does_not_wait_for_a_reader_that_is_stuck(
@@ -51,11 +49,3 @@ def test_work_does_not_wait_for_a_reader_that_is_stuck(
             notify.tell(notify.ALIVE)
         listener.hear()
     assert 0 < len(listener.heard) < 2000
-
-
-def test_a_watchdog_for_another_process_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WATCHDOG_USEC", "600000000")
-    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    assert notify.watchdog_seconds() == 600
-    monkeypatch.setenv("WATCHDOG_PID", "1")
-    assert notify.watchdog_seconds() is None

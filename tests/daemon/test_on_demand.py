@@ -99,6 +99,14 @@ def test_an_admin_without_any_secret_purges(desk: Desk, start: Start) -> None:
     assert [(each["what"], each["who"]) for each in desk.events("asked")] == [("purge", f"uid {FIRST}")]
 
 
+def test_once_it_says_that_it_is_ready_it_can_be_asked(desk: Desk, start: Start) -> None:
+    """`systemctl start retentiond && retentiond audit` need not do the work itself, without a secret."""
+    with start(desk.story.config, user=SERVICE, groups=(SERVICE, GROUP.gr_gid)) as service:
+        service.listener.until(lambda line: line == "READY=1", 30)
+        assert desk.socket.exists()
+        assert service.logged("control.opened")
+
+
 def test_a_purge_is_finished_though_nobody_listens_any_more(desk: Desk, start: Start) -> None:
     with served(desk, start) as service:
         plan = saved(desk)
@@ -126,6 +134,26 @@ def test_sigterm_in_the_middle_of_a_purge_finishes_its_batch(desk: Desk, start: 
         assert not service.logged("batch.abandoned")
         assert not desk.socket.exists()
     is_as_it_must_be(desk)
+
+
+def test_a_question_that_nobody_answers_keeps_no_service_from_ending(desk: Desk, start: Start) -> None:
+    """Somebody went for lunch at the prompt: they are told, nothing was begun, and nothing is abandoned."""
+    with served(desk, start) as service, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(desk.socket))
+        talk = Talk(connection)
+        talk.hear(10)
+        request = {"verb": "arm", "words": ["line"], "sudo_uid": None, "terminals": ["in"], "columns": 0}
+        talk.say(version=VERSION, quiet=False, **request)
+        while "ask" not in (told := talk.hear(30)):
+            pass
+        service.process.send_signal(signal.SIGTERM)
+        assert service.ends(40) == 0
+        said = ""
+        while "end" not in told:
+            told = talk.hear(5)
+            said += told.get("err", "")
+        assert (told["end"], "run the same command again" in said) == (130, True)
+        assert not service.logged("batch.abandoned")
 
 
 @pytest.mark.parametrize("moment", [pytest.param("looked", marks=pytest.mark.campaign), "done"])
@@ -270,6 +298,27 @@ def test_one_persons_mail_is_erased_and_their_address_stays_nowhere(desk: Desk, 
     assert left(desk) == DUE + YOUNG - 1
     [entry] = desk.events("erasure")
     assert entry["who"] == f"uid {FIRST}, approvers = 1"
+
+
+def test_whoever_hangs_up_in_the_middle_of_their_list_erases_nobody(desk: Desk, start: Start) -> None:
+    """Ctrl-C after the first address: half a list is no list, though the number was given already."""
+    desk.furnish("[policy]\napprovers = 1\n")
+    with served(desk, start) as service:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(desk.socket))
+            talk = Talk(connection)
+            talk.hear(10)
+            words = ["--erase", "--destroy", "1"]
+            request = {"verb": "purge", "words": words, "sudo_uid": None, "terminals": [], "columns": 0}
+            talk.say(version=VERSION, quiet=False, **request)
+            assert talk.hear(30) == {"ask": "line"}
+            talk.say(answer=f"{CANARY}.old3@{CANARY}.example\n")
+            assert talk.hear(30) == {"ask": "line"}
+        assert desk.ask(FIRST, "audit", "--json").code == 0  # waits until the turn is free
+        [ended] = service.logged("request.ended", verb="purge")
+        assert ended["exit"] == 130
+    assert left(desk) == DUE + YOUNG
+    assert desk.events("erasure") == []
 
 
 def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:

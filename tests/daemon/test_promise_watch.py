@@ -158,7 +158,7 @@ def _retired(watching: Watch) -> None:
 
 def _paused(watching: Watch) -> None:
     now = datetime.now(UTC)
-    pauses.begin(watching.world.directory, Pause(now, date(2027, 6, 1), "moving", "uid 0"))
+    pauses.begin(watching.world.directory, Pause(now, date(2027, 6, 1), "moving", "uid 0"), ZONE)
 
 
 def _resumed(watching: Watch) -> None:
@@ -207,6 +207,31 @@ def test_a_ledger_that_does_not_verify_is_told_before_the_service_ends(watching:
     with pytest.raises(LedgerDamaged):
         begin(watching.service, Progress())
     assert watching.has("R04")
+
+
+def test_a_pause_in_the_middle_of_a_round_lets_its_batch_end_and_no_more(watching: Watch) -> None:
+    """Whoever types it because the wrong mail is going cannot wait until all of it is gone."""
+    for folder in ("INBOX", "Sent"):
+        watching.world.put("line", folder, mail("writer@post.example", folder), CUTOFF - 3 * DAY)
+    standing = make_round(watching.service, Progress(done=lambda target, count: _paused(watching)))
+    assert standing.round is not None
+    assert (standing.round.result, standing.round.done) == ("done", 1)
+    left = [watching.world.contents("line", folder) for folder in ("INBOX", "Sent")]
+    assert sum(map(len, left)) == 1
+    _resumed(watching)
+    watching.nights()
+    assert watching.codes() == set()
+    assert [watching.world.contents("line", folder) for folder in ("INBOX", "Sent")] == [[], []]
+
+
+def test_a_pause_after_one_that_is_over_is_a_pause_of_its_own(watching: Watch) -> None:
+    """The switch of last spring, whose day has passed, does not make this one months long."""
+    now = datetime.now(UTC)
+    long_ago = Pause(now - 90 * DAY, (now - 80 * DAY).date(), "moving", "uid 0")
+    pauses.begin(watching.world.directory, long_ago, ZONE)
+    _paused(watching)
+    watching.nights()
+    assert not watching.has("R08"), "it is a day old"
 
 
 def test_silence_is_told_without_a_round(watching: Watch) -> None:

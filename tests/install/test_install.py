@@ -153,6 +153,72 @@ def test_drop_ins_are_read_from_the_configuration(image: Image) -> None:
     assert "ledger-key" not in (folder / contents.CREDENTIALS_DROP_IN).read_text()
 
 
+def test_a_ledger_on_a_disk_of_its_own_can_be_written_by_the_service(image: Image) -> None:
+    """The folder is made, the service's alone; both units may write there, and nothing in it is ever run."""
+    image.install("--yes")
+    elsewhere = CONFIGURATION.replace("[ledger]\n", '[ledger]\ndirectory = "/srv/The book"\n')
+    image.configure(elsewhere)
+    assert image.install("--yes", "--timer") == 1, "the credentials can only be made on the machine itself"
+    made, state = image.at("/srv/The book").stat(), image.at(contents.STATE).stat()
+    assert (oct(made.st_mode & 0o7777), made.st_uid, made.st_gid) == ("0o700", state.st_uid, state.st_gid)
+    for unit in ("retentiond.service", "retentiond-once.service"):
+        text = image.at(f"/etc/systemd/system/{unit}.d/{contents.LEDGER_DROP_IN}").read_text()
+        assert 'ReadWritePaths="-/srv/The book"\n' in text
+        assert 'NoExecPaths="-/srv/The book"\n' in text
+        assert 'RequiresMountsFor="/srv/The book"\n' in text
+    assert image.install("--yes", "--timer") == 1
+    assert "done:" not in image.out, "a second time nothing is written"
+    image.install("--undo")
+    image.install("--undo", "--yes")
+    assert "\n  /srv/The book\n" in image.out.partition("Left, because it is evidence")[2]
+    assert image.install("--yes", "--timer") == 1
+    image.configure(CONFIGURATION)
+    image.install("--yes", "--timer")
+    assert not [path for path in image.files() if path.endswith(contents.LEDGER_DROP_IN)]
+    assert image.at("/srv/The book").is_dir(), "what may hold evidence is left"
+
+
+@pytest.mark.parametrize("place", ["/home/it/ledger", "/root/ledger", "/tmp/ledger", "/run/ledger"])
+def test_a_ledger_where_the_service_sees_nothing_or_a_start_empties_it_is_refused(
+    image: Image, place: str
+) -> None:
+    image.install("--yes")
+    image.configure(CONFIGURATION.replace("[ledger]\n", f'[ledger]\ndirectory = "{place}"\n'))
+    before = image.files()
+    assert image.install("--yes") == 2
+    assert f"the ledger cannot lie in {place}" in image.err
+    assert image.files() == before
+
+
+def test_a_folder_that_holds_other_things_is_not_made_the_service_s(image: Image) -> None:
+    """It would be closed to everybody else at each boot. An empty disk's is taken as it is."""
+    image.install("--yes")
+    shared = image.at("/srv/data")
+    shared.mkdir(parents=True)
+    shared.chmod(0o755)
+    (shared / "lost+found").mkdir()
+    image.configure(CONFIGURATION.replace("[ledger]\n", '[ledger]\ndirectory = "/srv/data"\n'))
+    (shared / "accounts.ods").touch()
+    assert image.install("--yes") == 2
+    assert "/srv/data holds other things" in image.err
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+    (shared / "accounts.ods").unlink()
+    assert image.install("--yes") == 1, "but for the credentials"
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700
+    (shared / "ledger.db").touch()
+    assert image.install("--yes") == 1
+
+
+def test_an_image_is_not_given_what_this_machine_has(image: Image) -> None:
+    """Homes and bins of the machine on which it is made are nothing to the one that it is for."""
+    image.install("--yes")
+    image.configure(CONFIGURATION + LETTERS.replace('"nobody"', '"root"'))
+    image.install("--yes")
+    text = image.at(f"/etc/systemd/system/retentiond.service.d/{contents.LETTERS_DROP_IN}").read_text()
+    assert "ReadWritePaths=" in text
+    assert "/root" not in text
+
+
 def test_what_somebody_changed_is_left(image: Image) -> None:
     image.install("--yes")
     unit = image.at("/etc/systemd/system/retentiond.service")

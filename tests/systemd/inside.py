@@ -6,6 +6,7 @@ into /result/facts.json, and `test_booted.py` outside asserts it, one fact at a 
 
 from __future__ import annotations
 
+import grp
 import imaplib
 import json
 import os
@@ -31,6 +32,7 @@ DROP_IN = Path("/etc/systemd/system/retentiond.service.d/90-trial.conf")
 PROBE = "/opt/retentiond/bin/python3 /trial/probe.py"
 CONFIGURATION = Path("/etc/retentiond/retentiond.toml")
 STATE = Path("/var/lib/retentiond")
+SOCKET = Path("/run/retentiond/control.sock")
 CREDENTIAL = Path("/etc/credstore.encrypted/retentiond.imap-main")
 FACTS: dict[str, Any] = {}
 
@@ -395,13 +397,82 @@ def stopped() -> dict[str, Any]:
     }
 
 
+def asked(who: str, *words: str, given: str = "") -> dict[str, Any]:
+    return run("runuser", "-u", who, "--", "retentiond", *words, given=given)
+
+
+def control() -> dict[str, Any]:
+    """People of the group ask the running unit, within all its walls; nobody else does."""
+    run("useradd", "--create-home", "--groups", "retentiond-admin", "ally")
+    run("useradd", "--create-home", "stranger")
+    whole = CONFIGURATION.read_text()
+    CONFIGURATION.write_text(whole.replace('at = "* * * * *"', 'at = "15 3 1 1 *"'))
+    lay("helpline@relay.example", "Sent", 200, 4, "helpline@relay.example")
+    before, mark = counts(), fresh("[Service]\nRestartSec=1s\n")
+    run("systemctl", "start", UNIT)
+    up = until(SOCKET.exists, 30)
+    place = SOCKET.stat()
+    held_one = f"{GIVEN['canary']}-Sent-200-0@relay.example\n"
+    said = {"hold": asked("ally", "hold", "add", "helpline-1", "--ground", "legal-claim", given=held_one)}
+    for words in (
+        "status",
+        "audit --save /home/ally/plan.json",
+        "arm helpline-1 --destroy 3",
+        "purge /home/ally/plan.json",
+    ):
+        said[words] = asked("ally", *words.split())
+    purged = counts()
+    holds = json.loads(asked("ally", "hold", "list", "--json")["out"] or '{"holds": []}')["holds"]
+    said["release"] = asked("ally", "hold", "release", *(each["id"] for each in holds))
+    said["sweep"] = asked("ally", "sweep")
+    found = {
+        "up": up,
+        "mode": oct(place.st_mode & 0o7777),
+        "owner": [pwd.getpwuid(place.st_uid).pw_name, grp.getgrgid(place.st_gid).gr_name],
+        "ally": pwd.getpwnam("ally").pw_uid,
+        "before": before,
+        "purged": purged,
+        "after": counts(),
+        "holds": len(holds),
+        "said": said,
+        "stranger": asked("stranger", "purge", "/home/ally/plan.json"),
+        **restarted_in_the_middle(mark),
+    }
+    run("systemctl", "stop", UNIT)
+    found |= {"is_there_when_stopped": SOCKET.exists(), "journal": said_by_unit(mark)}
+    found |= {"ledger": run("retentiond", "as-service", "ledger", "show")["out"], "verify": verified()}
+    CONFIGURATION.write_text(whole)
+    return found
+
+
+def restarted_in_the_middle(mark: str) -> dict[str, Any]:
+    """Somebody sits at a question when the unit is restarted; then it is killed. Both times it is back."""
+    words = ["runuser", "-u", "ally", "--", "retentiond", "purge", "--erase", "--destroy", "1"]
+    asking = subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: any('"request.started", "verb": "purge"' in line for line in said_by_unit(mark)[-2:]), 20)
+    begun = time.monotonic()
+    run("systemctl", "restart", UNIT)
+    seconds = round(time.monotonic() - begun, 1)
+    out, err = asking.communicate(timeout=60)
+    restarted = asked("ally", "status")
+    first = shown()
+    os.kill(int(first["MainPID"]), signal.SIGKILL)
+    until(lambda: is_another(first) and SOCKET.exists(), 60)
+    return {
+        "seconds": seconds,
+        "asking": {"code": asking.returncode, "out": out, "err": err},
+        "restarted": restarted,
+        "killed": asked("ally", "status"),
+    }
+
+
 def probe() -> dict[str, Any]:
     """The same unit, the same drop-ins; another program. Once as a site without letters has it, once with."""
     found = {}
     letters_drop_in = DROP_IN.with_name("50-letters.conf")
     text = letters_drop_in.read_text()
-    run("useradd", "--groups", "retentiond-admin", "ally")
-    run("useradd", "stranger")
     for name in ("closed", "with letters"):
         if name == "closed":
             letters_drop_in.unlink()
@@ -443,7 +514,7 @@ def timer() -> dict[str, Any]:
     said = run("retentiond", "install", "--systemd", "--timer", "--yes", "--start")
     mark = cursor()
     once = run("systemctl", "start", "retentiond-once.service")
-    return {
+    found = {
         "said": said,
         "once": once,
         "unit": shown("retentiond-once.service"),
@@ -452,6 +523,19 @@ def timer() -> dict[str, Any]:
         "service": shown(),
         "alerts": alerts(mark),
     }
+    return found | {"undone": undone()}
+
+
+def undone() -> dict[str, Any]:
+    """A round of the timer that leaves something undone: the mail server is not where it was."""
+    whole, mark = CONFIGURATION.read_text(), cursor()
+    CONFIGURATION.write_text(whole.replace(f"port = {GIVEN['port']}", "port = 1"))
+    run("systemctl", "start", "retentiond-once.service")
+    until(lambda: alerts(mark), 20)
+    found = {"unit": shown("retentiond-once.service"), "alerts": alerts(mark)}
+    CONFIGURATION.write_text(whole)
+    run("systemctl", "reset-failed", "retentiond-once.service")
+    return found
 
 
 def upgraded() -> dict[str, Any]:
@@ -549,6 +633,7 @@ def main() -> None:
         no_credential,
         refused,
         stopped,
+        control,
         probe,
         upgraded,
         timer,

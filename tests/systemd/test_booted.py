@@ -278,6 +278,46 @@ def test_sigterm_ends_it_cleanly_and_a_reload_is_refused(facts: Facts) -> None:
     assert "0 open intents" in seen["verify"]["out"]
 
 
+# ── the control socket ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_running_unit_has_a_socket_that_is_the_group_s(facts: Facts) -> None:
+    seen = facts["control"]
+    assert seen["up"] is not None, seen["journal"]
+    assert (seen["mode"], seen["owner"]) == ("0o660", ["retentiond", "retentiond-admin"])
+    assert not [line for line in seen["journal"] if "control.unshared" in line or "control.failed" in line]
+
+
+def test_a_member_of_the_group_audits_arms_holds_and_purges_without_any_secret(facts: Facts) -> None:
+    """Four replies past their day: one is held through the purge, then released and swept."""
+    seen = facts["control"]
+    assert {words: answer["code"] for words, answer in seen["said"].items()} == dict.fromkeys(seen["said"], 0)
+    assert "The service is running." in seen["said"]["status"]["out"]
+    assert "helpline-1 is armed: 3 items" in seen["said"]["arm helpline-1 --destroy 3"]["out"]
+    assert "3 items done" in seen["said"]["purge /home/ally/plan.json"]["out"]
+    sent = [seen[when]["helpline Sent"] for when in ("before", "purged", "after")]
+    assert [sent[0] - each for each in sent] == [0, 3, 4]
+    assert seen["holds"] == 1
+    assert f'"who": "uid {seen["ally"]}"' in seen["ledger"]
+    assert seen["verify"]["code"] == 0
+
+
+def test_a_stranger_asks_it_for_nothing(facts: Facts) -> None:
+    told = facts["control"]["stranger"]
+    assert (told["code"], told["out"]) == (Exit.TOO_OPEN, "")
+    assert "you may not ask it for anything" in told["err"]
+
+
+def test_a_restart_in_the_middle_leaves_no_stale_socket_and_waits_for_no_prompt(facts: Facts) -> None:
+    seen = facts["control"]
+    assert seen["seconds"] < 20
+    assert (seen["asking"]["code"], "run the same command again" in seen["asking"]["err"]) == (130, True)
+    for when in ("restarted", "killed"):
+        assert "The service is running." in seen[when]["out"], seen[when]
+    assert not seen["is_there_when_stopped"]
+    assert not [line for line in seen["journal"] if "batch.abandoned" in line]
+
+
 # ── the walls ────────────────────────────────────────────────────────────────────────────────────
 
 WAYS = ("closed", "with letters")
@@ -360,6 +400,13 @@ def test_the_timer_makes_one_round_in_the_service_s_stead(facts: Facts) -> None:
     assert (seen["timer"]["ActiveState"], seen["timer"]["UnitFileState"]) == ("active", "enabled")
     assert (seen["service"]["ActiveState"], seen["service"]["UnitFileState"]) == ("inactive", "disabled")
     assert "retentiond-once.service" in seen["next"]
+
+
+def test_a_round_of_the_timer_that_left_something_undone_has_failed_and_says_so(facts: Facts) -> None:
+    seen = facts["timer"]["undone"]
+    assert (seen["unit"]["Result"], seen["unit"]["ExecMainStatus"]) == ("exit-code", str(Exit.UNREACHED))
+    assert len(seen["alerts"]) == 1
+    assert "retentiond-once.service has failed" in seen["alerts"][0]["message"]
 
 
 def test_a_newer_package_restarts_what_ran(facts: Facts) -> None:

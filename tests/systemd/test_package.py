@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from retentiond import __version__
+from retentiond.cli import COMMANDS
 from retentiond.install import contents
 from tests.first_minute import ROOT
 from tests.systemd.conftest import build
@@ -82,6 +86,37 @@ def test_its_scripts_are_shell_without_a_fault(package: Path, tmp_path: Path) ->
         subprocess.run(["sh", "-n", str(tmp_path / name)], check=True)
     words = (tmp_path / "postrm").read_text()
     assert not re.search(r"^\s*(rm|find)\b", words, re.M), "a purge removes nothing but says the line"
+
+
+def test_lintian_has_nothing_to_say(package: Path) -> None:
+    """What it objects to and is so on purpose stands in deb/lintian-overrides, with the reason."""
+    if shutil.which("lintian") is None:
+        pytest.skip("there is no lintian. Type: sudo apt-get install -y --no-install-recommends lintian")
+    words = ["lintian", "--allow-root", "--fail-on", "warning", str(package)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
+    said = [line for line in done.stdout.splitlines() if line[:2] in ("E:", "W:")]
+    assert (done.returncode, said) == (0, []), done.stdout[-3000:]
+    shown = subprocess.run(
+        [*words[:-1], "--show-overrides", "--tag-display-limit", "3", str(package)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    ).stdout
+    assert "unused-override" not in shown
+
+
+def test_its_manual_page_names_every_command(package: Path, tmp_path: Path) -> None:
+    dpkg_deb("--extract", str(package), str(tmp_path))
+    page = gzip.decompress((tmp_path / "usr/share/man/man1/retentiond.1.gz").read_bytes()).decode()
+    for name in COMMANDS:
+        assert re.search(rf"^  {re.escape(name.replace('-', chr(92) + '-'))} ", page, re.M), name
+    if shutil.which("man") is not None:
+        words = ["man", "--warnings", "-l", str(tmp_path / "usr/share/man/man1/retentiond.1.gz")]
+        read = subprocess.run(
+            words, capture_output=True, text=True, check=True, env=os.environ | {"LC_ALL": "C.UTF-8"}
+        )
+        assert read.stderr == ""
 
 
 def test_the_same_commit_gives_the_same_bytes(package: Path, tmp_path: Path) -> None:
