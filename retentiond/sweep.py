@@ -274,14 +274,16 @@ def _arm_the_clean(
 ) -> frozenset[str]:
     """A target with nothing due and nothing astray arms itself: there is nothing to be surprised by.
 
-    Not an advisor while a helpline could not be looked at: what is astray is not known then.
+    Not an advisor while a helpline could not be looked at: what is astray is not known then. And not where
+    mail would go sooner than was last agreed to: that is for persons to agree to (decision 0110).
     """
     armed = set()
     has_gap = any(gap.kind is Kind.HELPLINE for gap in plan.gaps)
     for target in plan.targets:
         if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
             continue
-        if target.is_clean and target.is_whole and not standings[target.target].is_armed:
+        standing = standings[target.target]
+        if target.is_clean and target.is_whole and not standing.is_armed and not standing.keeps_less:
             of = estate.target(target.target)
             arming = Arming(
                 of.rules,

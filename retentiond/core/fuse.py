@@ -32,12 +32,17 @@ class Standing:
     @property
     def is_armed(self) -> bool:
         """Whether somebody let this target loose under rules that took at least as much."""
-        if self.arming is None or self.arming.rules != self.rules:
+        return self.arming is not None and self.arming.rules == self.rules and not self.keeps_less
+
+    @property
+    def keeps_less(self) -> bool:
+        """Whether mail may go sooner than was last agreed to: only persons may agree to that."""
+        if self.arming is None:
             return False
         period = Period.parse(self.arming.period)
         longest = Period.parse(self.arming.longest) if self.arming.longest else period
         kept = self.longest or self.period
-        return self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest)
+        return not (self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest))
 
     @property
     def foreseen(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from retentiond.core.findings import Cause
 from retentiond.core.model import Result
+from retentiond.core.period import Period
 from retentiond.mailbox.base import Sameness
+from retentiond.sweep import sweep
 from tests.stories.small_world import (
     ADVISORS,
     CUTOFF,
@@ -31,6 +34,7 @@ from tests.stories.small_world import (
     mail,
 )
 
+EIGHT = Period(months=8)
 _SHM = Path("/dev/shm")  # the book's many commits need no disk here; its own tests use one
 
 
@@ -462,6 +466,22 @@ def test_a_target_with_nothing_due_and_nothing_astray_arms_itself(world: World) 
     report = world.sweep()
     assert report.armed == {*HELPLINES, *ADVISORS}
     assert report.exit_code == 0
+
+
+def test_a_target_that_would_keep_less_than_was_agreed_to_does_not_arm_itself(world: World) -> None:
+    """Nothing is due tonight, but it would go two months sooner than somebody agreed to (decision 0110)."""
+    world.put("line", "INBOX", mail("writer@post.example", "young"), CUTOFF + timedelta(days=1))
+    with world.book() as book:
+        estate = world.estate(book)
+        longer = replace(estate, targets=tuple(replace(each, period=EIGHT) for each in estate.targets))
+        assert sweep(longer, book, world.directory, NOW).armed == {*HELPLINES, *ADVISORS}
+    assert world.sweep().armed == frozenset()
+    later = world.sweep(NOW + timedelta(days=2))
+    assert [(each.target, each.cause, each.count) for each in later.findings] == [("line", Cause.UNARMED, 1)]
+    assert world.contents("line", "INBOX"), "until persons have agreed"
+    world.arm_all(NOW + timedelta(days=2))
+    assert world.sweep(NOW + timedelta(days=2)).exit_code == 0
+    assert not world.contents("line", "INBOX")
 
 
 def test_nothing_is_touched_in_a_target_that_nobody_armed(world: World) -> None:
