@@ -66,7 +66,7 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
                 number,
                 book,
                 locks,
-                moment,
+                now(),
                 who=f"{who()}, {agreed}" if agreed else who(),
                 told=since,
                 wait_seconds=wait_seconds,

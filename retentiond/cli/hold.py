@@ -85,7 +85,7 @@ def add(
             click.confirm(f"{items(len(found))} found: {_folders(found)}. Hold them?", abort=True)
         locks = current.config.ledger.directory
         with between_sweeps(estate, name, locks, wait_seconds, is_needed=conversation):
-            set_holds = hold(estate, name, found, order, book, moment)
+            set_holds = hold(estate, name, found, order, book, now())  # whoever asked may have waited
     say(current, f"{items(len(found))} held: {_folders(found)}.")
     for each in set_holds:
         say(current, f"Hold {each.id} of {each.target}: {GROUNDS[each.ground]}, {_until(each)}.")
