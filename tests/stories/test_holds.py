@@ -15,7 +15,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.holds import BY_SIGN, Ground, Registered
 from retentiond.core.model import Reason, Result
 from retentiond.core.promises import Concern, of_findings
-from retentiond.errors import NothingFound, Refused, Unreachable, Why
+from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
 from retentiond.mailbox.base import Wanted
@@ -119,6 +119,38 @@ def test_what_is_not_there_cannot_be_held(world: World) -> None:
     with pytest.raises(NothingFound):
         hold_by_command(world, by_id("nowhere"))
     assert register(world) == ()
+
+
+@pytest.mark.parametrize("ahead", [365, -365])
+def test_a_clock_that_the_server_or_the_ledger_contradicts_enters_no_hold(world: World, ahead: int) -> None:
+    """An entry of next year would leave nobody who could sweep until then. The sign is not touched either."""
+    world.put("line", "INBOX", mail(WRITER, "held"), OLD)
+    world.arm_all()
+    registered = hold_by_command(world, by_id("held"))
+    world.put("line", "INBOX", mail(WRITER, "wanted"), OLD)
+    before, wrong = world.state(), NOW + ahead * DAY
+    world.server.clock_offset = -ahead * DAY
+    with pytest.raises(ClockDoubted):
+        hold_by_command(world, by_id("wanted"), now=wrong)
+    with world.book() as book, pytest.raises(ClockDoubted):
+        release(world.estate(book), registered, book, "uid 1000", wrong)
+    assert world.state() == before
+    with world.book() as book:
+        assert book.last_minute() == NOW.replace(second=0)
+
+
+def test_a_hold_of_somebody_who_left_is_released(world: World) -> None:
+    """What bore it came home; the advisor's mailbox, where it was last seen, is no target any more."""
+    world.put("ana", "Sent", mail(LINE, "reply"), YOUNG)
+    world.arm_all()
+    registered = hold_by_command(world, by_id("reply"), "ana")
+    assert registered.target == "line"
+    assert [sign.lies_in for sign in registered.signs] == ["ana"]
+    with world.book() as book:
+        estate = world.estate(book)
+        without = replace(estate, targets=tuple(each for each in estate.targets if each.name != "ana"))
+        assert release(without, registered, book, "uid 1000", NOW) == Released(0, 0)
+        assert book.holds.all() == ()
 
 
 def test_a_server_that_keeps_no_keyword_is_not_believed(world: World) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.core.findings import Cause
-from retentiond.core.model import Result
+from retentiond.core.model import Kind, Result
 from retentiond.core.period import Period
 from retentiond.mailbox.base import Sameness
 from retentiond.sweep import sweep
@@ -482,6 +482,26 @@ def test_a_target_that_would_keep_less_than_was_agreed_to_does_not_arm_itself(wo
     world.arm_all(NOW + timedelta(days=2))
     assert world.sweep(NOW + timedelta(days=2)).exit_code == 0
     assert not world.contents("line", "INBOX")
+
+
+def test_what_an_advisors_own_server_keeps_is_not_called_destroyed(world: World) -> None:
+    """The operator declared it of the account in which the advisors' mailboxes lie, not of the helplines'."""
+    world.put("ana", "Sent", mail(LINE, "overdue"), OLD)
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+    with world.book() as book:
+        estate = world.estate(book)
+        targets = (replace(each, server_keeps=Period(days=14)) for each in estate.of(Kind.ADVISOR))
+        declared = replace(estate, targets=(*estate.of(Kind.HELPLINE), *targets))
+        report = sweep(declared, book, world.directory, NOW)
+    until = (NOW + timedelta(days=14)).date()
+    assert {(each.place.target, each.result, each.until) for each in report.outcomes} == {
+        ("ana", Result.RETAINED, until),
+        ("line", Result.DONE, None),
+    }
+    kept = [(each.target, each.count) for each in report.findings if each.cause is Cause.KEPT_BY_SERVER]
+    assert kept == [("ana", 2)]
 
 
 def test_nothing_is_touched_in_a_target_that_nobody_armed(world: World) -> None:
