@@ -81,6 +81,11 @@ class Hands:
     homes: Mapping[str, AbstractContextManager[object]] = field(default_factory=dict)
     longest: Mapping[str, datetime] = field(default_factory=dict)
 
+    def keeping_of(self, intent: Intent) -> Keeping:
+        """What its server keeps: an advisor's as the helpline's test found, until the day declared of its own."""
+        declared = self.keeping.get(intent.place.target, Keeping())
+        return replace(self.keeping.get(intent.chain, Keeping()), until=declared.until)
+
     def stays(self, home: str) -> Stays:
         """Which copies will stay in a helpline's Sent Items."""
         return Stays(self.cutoffs[home], self.longest.get(home))
@@ -155,7 +160,7 @@ def _attempt(mailbox: Mailbox, intent: Intent, hands: Hands) -> tuple[Outcome, .
 def _enter(
     intent: Intent, outcomes: Sequence[Outcome], hands: Hands, *, is_recovered: bool = False
 ) -> tuple[Outcome, ...]:
-    keeping = hands.keeping.get(intent.chain, Keeping())
+    keeping = hands.keeping_of(intent)
     told = (replace(outcome, reason=intent.reason) for outcome in outcomes if outcome.keys)
     honest = tuple(keeping.of(outcome) for outcome in told)
     deeds = [Deed(outcome, _root(outcome, hands.marker), is_recovered) for outcome in honest]
