@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from retentiond.core.chain import root_hash
@@ -25,6 +25,7 @@ from retentiond.core.model import (
     Refile,
     Result,
 )
+from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
 from retentiond.mailbox.base import Mailbox, Marker
@@ -82,7 +83,7 @@ class Hands:
     longest: Mapping[str, datetime] = field(default_factory=dict)
 
     def keeping_of(self, intent: Intent) -> Keeping:
-        """What its server keeps: an advisor's as the helpline's test found, until the day declared of its own."""
+        """What its server keeps: an advisor's as the helpline's test found, until its own declared day."""
         declared = self.keeping.get(intent.place.target, Keeping())
         return replace(self.keeping.get(intent.chain, Keeping()), until=declared.until)
 
@@ -233,7 +234,7 @@ class _Diary:
 def _may_be_due(intent: Intent, hands: Hands) -> bool:
     """Whether the copies at home may have been destroyed on their day while the intent was open."""
     cutoff = hands.cutoffs.get(intent.home or "")
-    return cutoff is None or intent.oldest is None or intent.oldest < cutoff.date()
+    return cutoff is None or intent.oldest is None or start_of(intent.oldest, UTC) < cutoff
 
 
 def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[Outcome, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from retentiond.core.model import (
@@ -176,7 +176,8 @@ def _intents(batch: Sequence[Stray], found: Sequence[_Found], home: str, marker:
 
 
 def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
-    days = [item.received.date() for item in items if item.received is not None]
+    """Their first and last day of receipt, in UTC."""
+    days = [item.received.astimezone(UTC).date() for item in items if item.received is not None]
     return min(days, default=None), max(days, default=None)
 
 

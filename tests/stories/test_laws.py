@@ -395,6 +395,40 @@ def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_eve
     assert not world.contents("line", "INBOX")
 
 
+def cut_while_removing(world: World) -> None:
+    """A reply went home in the night before its day; the power went when it was gone from where it lay."""
+    world.put("ana", "Sent", mail(LINE, "reply"), CUTOFF - timedelta(hours=11))
+    world.arm_all(NOW - timedelta(days=1))
+
+    def cut(what: str, is_done: bool) -> None:
+        if what == "expunge" and is_done:
+            raise PowerCut
+
+    world.server.on_effect = cut
+    with pytest.raises(PowerCut):
+        world.sweep(NOW - timedelta(days=1))
+    world.server.on_effect = lambda *_: None
+    assert world.contents("line", "Sent") == [mail(LINE, "reply")]
+
+
+def test_a_copy_that_went_on_its_day_while_the_intent_was_open_is_not_lost(world: World) -> None:
+    cut_while_removing(world)
+    world.server.unreachable = {"ana"}
+    assert world.sweep().exit_code == 75
+    assert not world.contents("line", "Sent"), "it was due by then"
+    world.server.unreachable = set()
+    assert world.sweep().exit_code == 0
+
+
+def test_a_sweep_of_the_home_alone_settles_first_what_was_on_its_way_there(world: World) -> None:
+    cut_while_removing(world)
+    report = world.sweep(only="line")
+    assert [(each.place.target, each.result) for each in report.recovered] == [("ana", Result.DONE)]
+    assert not world.contents("line", "Sent")
+    with world.book() as book:
+        assert book.open_intents() == ()
+
+
 def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: World) -> None:
     from retentiond.errors import ClockDoubted
 
