@@ -13,6 +13,7 @@ from retentiond.core.clock import doubt
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.holds import Registered, keep, settle, sought
+from retentiond.core.judgement import make_plan
 from retentiond.core.model import (
     FolderView,
     Item,
@@ -24,7 +25,7 @@ from retentiond.core.model import (
     TargetView,
 )
 from retentiond.core.period import Period, start_of
-from retentiond.core.plan import Plan, make_plan
+from retentiond.core.plan import Plan
 from retentiond.core.roll import Roll
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit

@@ -133,8 +133,10 @@ def _followed(look: _Look, named: Mapping[str, tuple[Mailbox, Question]]) -> str
 def _sought(
     looks: Sequence[_Look], named: Mapping[str, tuple[Mailbox, Question]]
 ) -> tuple[Kin, dict[str, dict[Place, list[Key]]]]:
-    """The marks by which something that is past its period could be kept, and where that lies."""
+    """The marks by which something that is past its period could be kept, and where that lies: of no more
+    than tell that they are too many to be searched for."""
     sought = Kin()
+    count = 0
     due: dict[str, dict[Place, list[Key]]] = {}
     for look in looks:
         question = named[look.seen.target][1]
@@ -146,7 +148,9 @@ def _sought(
                 if not thread or not _may_be_kept(item, question):
                     continue
                 sought.tell(thread)
-                due.setdefault(look.seen.target, {}).setdefault(folder.place, []).append(item.ref.key)
+                count += 1
+                if count <= SEARCHED + 1:
+                    due.setdefault(look.seen.target, {}).setdefault(folder.place, []).append(item.ref.key)
     return sought, due
 
 

@@ -24,9 +24,9 @@ from retentiond.config import (
     read_secret,
     read_secret_bytes,
 )
+from retentiond.core.judgement import House
 from retentiond.core.model import Helpline, Kind, Limits, Reason, Role
 from retentiond.core.period import Period, start_of
-from retentiond.core.plan import House
 from retentiond.core.policy import Terms
 from retentiond.errors import UnknownTarget
 from retentiond.machine_clock import is_synchronised

@@ -30,6 +30,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, ("core.conversations",)),
     (1, ("core.erasure",)),
     (1, ("core.plan",)),
+    (1, ("core.judgement",)),
     (1, ("core.fuse",)),
     (1, ("core.approval",)),
     (1, ("core.chain",)),
