@@ -99,7 +99,7 @@ def execute(approved: Approved, hands: Hands) -> tuple[Outcome, ...]:
     (Unreachable) stays open and is settled by looking in the next sweep.
     """
     outcomes: list[Outcome] = []
-    parts = sorted(approved.parts, key=lambda part: isinstance(part.verdict, Destroy))
+    parts = approved.parts
     if not parts:
         return ()
     try:

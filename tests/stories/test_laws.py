@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from retentiond.core.findings import Cause
 from retentiond.core.model import Kind, Result
 from retentiond.core.period import Period
+from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Sameness
+from retentiond.mailbox.memory import Folder
 from retentiond.sweep import sweep
 from tests.stories.small_world import (
     ADVISORS,
@@ -28,6 +30,7 @@ from tests.stories.small_world import (
     HELPLINES,
     LINE,
     NOW,
+    YOUTH,
     CuttingBook,
     PowerCut,
     World,
@@ -478,6 +481,98 @@ def test_an_undated_message_counts_from_when_it_was_first_seen(world: World) -> 
         world.sweep(NOW + timedelta(days=30 * months))
         assert world.contents("line", "INBOX")
     world.sweep(NOW + timedelta(days=183))
+    assert not world.contents("line", "INBOX")
+
+
+def test_a_connection_that_breaks_after_a_deed_leaves_its_end_open_and_the_next_sweep_finds_it(
+    world: World,
+) -> None:
+    """Nobody knows what was done: neither "failed" nor "destroyed" is entered before somebody has looked."""
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+
+    def breaks(what: str, is_done: bool) -> None:
+        if what == "expunge" and is_done:
+            raise Unreachable("line", Why.NETWORK)
+
+    world.server.on_effect = breaks
+    assert world.sweep().exit_code == 1
+    assert deeds(world, "line") == []
+    world.server.on_effect = lambda *_: None
+    report = world.sweep()
+    assert [each.result for each in report.recovered] == [Result.DONE]
+    assert deeds(world, "line") == [("done", 1)]
+
+
+def test_what_an_open_intent_named_in_a_folder_made_anew_is_somebody_elses(world: World) -> None:
+    """The same numbers mean other messages; whoever marked one of those as deleted is not contradicted."""
+    uid = world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+
+    def cut(what: str, is_done: bool) -> None:
+        if what == "expunge" and not is_done:
+            raise PowerCut
+
+    world.server.on_effect = cut
+    with pytest.raises(PowerCut):
+        world.sweep()
+    world.server.on_effect = lambda *_: None
+    old = world.server.mailbox("line")["INBOX"]
+    world.server.mailbox("line")["INBOX"] = Folder(old.role, version=old.version + 1)
+    assert world.put("line", "INBOX", mail("writer@post.example", "new"), NEW, "\\Deleted") == uid
+    before = world.state()
+    report = world.sweep()
+    assert [(each.result, each.why) for each in report.recovered] == [(Result.CHANGED, "new-version")]
+    assert world.state() == before
+
+
+def test_what_is_done_to_an_overdue_stray_is_entered_under_its_helpline(world: World) -> None:
+    world.put("ana", "Sent", mail(LINE, "overdue"), OLD)
+    world.put("ben", "Sent", mail(YOUTH, "reply"), NEW)
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    chains = {name: deeds(world, name) for name in (*HELPLINES, *ADVISORS)}
+    assert chains == {"line": [("done", 1)], "youth": [("done", 1)], "ana": [], "ben": []}
+
+
+def deeds(world: World, chain: str) -> list[tuple[object, object]]:
+    with world.book() as book:
+        bodies = [entry.body for entry in book.entries() if entry.chain == chain]
+    return [(body["result"], body["count"]) for body in bodies if body["event"] == "deed"]
+
+
+def test_a_sweep_of_one_advisor_sweeps_no_helpline(world: World) -> None:
+    """The homes are looked at, for the replies go there; nothing of their own is touched."""
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    world.put("ben", "Sent", mail(LINE, "other"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+    assert world.sweep(only="ana").exit_code == 0
+    assert world.contents("line", "Sent") == [mail(LINE, "reply")]
+    assert world.contents("line", "INBOX")
+    assert world.contents("ben", "Sent")
+
+
+def test_an_undated_message_is_remembered_while_its_mailbox_is_away(world: World) -> None:
+    world.put("line", "INBOX", mail("writer@post.example", "undated"), None)
+    world.arm_all()
+    world.sweep()
+    world.server.unreachable = {"line"}
+    for days in (50, 100, 150):
+        assert world.sweep(NOW + timedelta(days=days)).exit_code == 75
+    world.server.unreachable = set()
+    world.sweep(NOW + timedelta(days=183))
+    assert not world.contents("line", "INBOX")
+
+
+def test_undated_messages_are_foreseen_by_when_they_were_first_seen(world: World) -> None:
+    """Forty fall due in one night, more than may surprise: they were counted five weeks before."""
+    for number in range(40):
+        world.put("line", "INBOX", mail("writer@post.example", f"undated{number}"), None)
+    world.arm_all()
+    for days in range(0, 180, 30):
+        world.sweep(NOW + timedelta(days=days))
+    assert world.sweep(NOW + timedelta(days=183)).exit_code == 0
     assert not world.contents("line", "INBOX")
 
 
