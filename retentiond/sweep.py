@@ -22,12 +22,19 @@ from retentiond.audit import (
     standings_of,
     unfinished,
 )
+from retentiond.bookkeeping import (
+    arm_the_clean,
+    counts_of,
+    forecasts_of,
+    keep_register,
+    marks_of,
+    since_when,
+)
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.fuse import Approved, Standing
+from retentiond.core.fuse import Approved
 from retentiond.core.model import (
-    Arming,
     Gap,
     Kind,
     Outcome,
@@ -37,11 +44,10 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Exit, Unreachable, Why, gravest
+from retentiond.errors import Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import going_on_from, hands_of, locked, settle_open_intents
-from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -106,21 +112,21 @@ def sweep(
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
         if _is_the_time_itself_unforeseen(broken, book, estate, now):
             return _stopped(estate, plan, approved, broken, recovered, now)
-        _keep_register(plan, book, now)
-        broken = broken if is_purge else _since_when(broken, plan, book, now)
+        keep_register(plan, book, now)
+        broken = broken if is_purge else since_when(broken, plan, book, now)
         _log_plan(plan, broken)
         hands = hands_of(estate, book, now, progress)
         before_acting(hands.time())
         if estate.correspondents:
-            book.forget_marks(_marks_of(approved, estate))
+            book.forget_marks(marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, time(), only)
-        forecasts = _forecasts(second, approved, estate, book, is_purge=is_purge)
+        armed = frozenset() if is_purge else arm_the_clean(plan, standings, estate, book, time(), only)
+        forecasts = forecasts_of(second, approved, estate, book, is_purge=is_purge)
         book.forget_expired(time())
-        seals = book.swept(time(), forecasts, _counts(outcomes, found), is_purge=is_purge)
+        seals = book.swept(time(), forecasts, counts_of(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
@@ -151,19 +157,6 @@ def _log_plan(plan: Plan, broken: Iterable[Finding]) -> None:
     _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
 
 
-def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
-    """What the look made of the register of holds is written before anything is destroyed by it."""
-    register = plan.register
-    if register is None:
-        return
-    book.holds.settle(register, now)
-    for target in sorted({hold.target for hold in register.found}):
-        _log.info("hold.found", target=target, count=sum(hold.target == target for hold in register.found))
-    gone = [hold for hold in register.holds if hold.has_vanished]
-    for target in sorted({hold.target for hold in gone}):
-        _log.warning("hold.vanished", target=target, count=sum(hold.target == target for hold in gone))
-
-
 def _refuse_a_part(plan: Plan) -> None:
     """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
     for gap in plan.gaps:
@@ -178,22 +171,6 @@ def _is_the_time_itself_unforeseen(
     last_entry = book.last_minute()
     is_beyond = last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
     return is_beyond and any(finding.cause is Cause.UNFORESEEN for finding in broken)
-
-
-def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
-    """Findings of unarmed targets learn for how many days they have been findings."""
-    from retentiond.ledger import UNARMED  # here, for it brings SQLAlchemy
-
-    unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
-    for target in plan.targets:
-        if target.target not in unarmed and target.is_clean and target.is_whole:
-            book.forget(UNARMED, target.target)
-    return [
-        replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
-        if finding.cause is Cause.UNARMED
-        else finding
-        for finding in broken
-    ]
 
 
 def _carry_out(
@@ -262,89 +239,6 @@ def _found(
     ]
     found = findings_of(estate, plan, now) + findings.of_sweep(approved, outcomes, second, keeping)
     return tuple(sorted({*found, *broken, *unseen}))
-
-
-def _arm_the_clean(
-    plan: Plan,
-    standings: Mapping[str, Standing],
-    estate: Estate,
-    book: Ledger,
-    now: datetime,
-    only: str | None,
-) -> frozenset[str]:
-    """A target with nothing due and nothing astray arms itself: there is nothing to be surprised by.
-
-    Not an advisor while a helpline could not be looked at: what is astray is not known then. And not where
-    mail would go sooner than was last agreed to: that is for persons to agree to (decision 0110).
-    """
-    armed = set()
-    has_gap = any(gap.kind is Kind.HELPLINE for gap in plan.gaps)
-    for target in plan.targets:
-        if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
-            continue
-        standing = standings[target.target]
-        if target.is_clean and target.is_whole and not standing.is_armed and not standing.keeps_less:
-            of = estate.target(target.target)
-            arming = Arming(
-                of.rules,
-                str(of.period),
-                0,
-                0,
-                target.ahead,
-                now,
-                "itself",
-                keeps_copies=None,
-                longest=str(of.longest or ""),
-            )
-            book.arm(target.target, arming)
-            armed.add(target.target)
-    return frozenset(armed)
-
-
-def _forecasts(
-    second: Plan, approved: Mapping[str, Approved], estate: Estate, book: Ledger, *, is_purge: bool
-) -> dict[str, int]:
-    """What is foreseen from now on: counted anew only where the fuse let the target through, for what
-    surprised us once must not be foreseen the next time because it was counted; and only where nothing
-    waits for a mailbox that was away, for then nobody knows what its conversation keeps.
-
-    After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to, and
-    not what arrived beside it. The look of an erasure counts nothing.
-    """
-    if estate.correspondents:
-        return {}
-    counted = {
-        target.target: target.ahead
-        for target in second.targets
-        if target.target in approved and target.is_whole
-    }
-    if not is_purge:
-        return counted
-    standings = standings_of(estate, book)
-    return {name: min(count, standings[name].foreseen) for name, count in counted.items()}
-
-
-def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
-    """Every mark that could have been made of one person's mail: by none of them may it be looked up that
-    this person ever wrote (P9). Forgotten before the deed: a crash after it would leave nobody to ask."""
-    items = [item for each in approved.values() for part in each.parts for item in part.items]
-    marks = {estate.marker.address(each) for each in estate.correspondents}
-    marks |= {item.marks.message for item in items if item.marks.message is not None}
-    return marks | {item_mark(estate.marker, item) for item in items}
-
-
-def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """What the house chain keeps of a sweep: by target, outcomes, findings, and what only waits for a
-    person and breaks no promise."""
-    counts: dict[str, dict[str, int]] = {}
-    for outcome in outcomes:
-        of_target = counts.setdefault(outcome.place.target, {})
-        of_target[outcome.result.value] = of_target.get(outcome.result.value, 0) + len(outcome.keys)
-    for finding in found:
-        of_target = counts.setdefault(finding.target, {})
-        what = "findings" if finding.exit_code != Exit.DONE else "waiting"
-        of_target[what] = of_target.get(what, 0) + 1
-    return counts
 
 
 def _log_outcomes(outcomes: Sequence[Outcome]) -> None:

@@ -15,10 +15,10 @@ from retentiond import machine_clock
 from retentiond.arming import arm
 from retentiond.config import load
 from retentiond.core.findings import Cause
+from retentiond.doors import estate_of
 from retentiond.errors import ClockDoubted
 from retentiond.mailbox.base import Marker
 from retentiond.sweep import sweep
-from retentiond.targets import estate_of
 from tests.daemon.night import Night
 from tests.stories.small_world import CUTOFF, NOW, World, mail
 

@@ -6,22 +6,23 @@ Each law was found by breaking a draft of the design. The book is the real one.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.core.findings import Cause
-from retentiond.core.model import Kind, Result
+from retentiond.core.model import Key, Kind, Place, Result
 from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Sameness
-from retentiond.mailbox.memory import Folder
+from retentiond.mailbox.base import Marker, Sameness, Scope, Standing
+from retentiond.mailbox.memory import Folder, MemoryMailbox
 from retentiond.sweep import sweep
 from tests.stories.small_world import (
     ADVISORS,
@@ -588,6 +589,49 @@ def test_an_answer_from_the_advisors_own_address_comes_home_by_its_thread(tmp_pa
     world.sweep()
     assert world.contents("line", "Sent") == sorted([answer, follow_up])
     assert world.contents("ana", "Sent") == [aside]
+
+
+def test_what_may_lie_in_a_bin_by_now_is_not_called_destroyed(world: World) -> None:
+    """A server whose deed is a way through its bins: who was interrupted looks there, and judges anew."""
+
+    class WithBin(MemoryMailbox):
+        def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
+            return replace(super().stand(place, keys), is_final=False)
+
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.arm_all()
+
+    def cut(what: str, is_done: bool) -> None:
+        if what == "expunge" and is_done:
+            raise PowerCut
+
+    world.server.on_effect = cut
+    with pytest.raises(PowerCut):
+        world.sweep()
+    world.server.on_effect = lambda *_: None
+    scope = Scope("line", Kind.HELPLINE, (LINE,))
+    with world.book() as book:
+        estate = world.estate(book)
+        line = replace(
+            estate.target("line"), open=lambda: WithBin(world.server, "line", scope, Marker(book.mark_key))
+        )
+        others = (each for each in estate.targets if each.name != "line")
+        report = sweep(replace(estate, targets=(line, *others)), book, world.directory, NOW)
+    assert [each.result for each in report.recovered] == [Result.CHANGED]
+
+
+def test_what_is_due_is_asked_by_the_one_rule_on_the_day_of_the_zone(world: World) -> None:
+    with world.book() as book:
+        estate = world.estate(book)
+    for zone in (ZoneInfo("Pacific/Kiritimati"), ZoneInfo("America/Los_Angeles")):
+        there = replace(estate, zone=zone)
+        for hours in range(0, 24, 3):
+            now = NOW + timedelta(hours=hours)
+            target = there.target("line")
+            question, cutoff = there.question(target, now), target.period.cutoff(now, zone)
+            assert question.cutoff == cutoff == there.terms(target, now).cutoff
+            ahead = now + timedelta(days=35)
+            assert question.ahead == target.period.cutoff(ahead, zone)
 
 
 def test_a_target_with_nothing_due_and_nothing_astray_arms_itself(world: World) -> None:
