@@ -29,7 +29,8 @@ from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
 from retentiond.mailbox.base import Mailbox, Marker
-from retentiond.refile import Stays, Stray, batches, bring_home, check_not_lost
+from retentiond.refile import Stray, batches, bring_home, check_not_lost
+from retentiond.twins import Stays
 
 #: How many items one intent may name: a few seconds of a server's time.
 BATCH = 100_000

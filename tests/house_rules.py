@@ -53,6 +53,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
             "mailbox.graph mailbox.graph_*",
         ),
     ),
+    (4, ("twins",)),
     (4, ("refile",)),
     (4, ("signs",)),
     (4, ("targets",)),

@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.core.findings import Cause
-from retentiond.core.model import Key, Kind, Place, Result
+from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Marker, Sameness, Scope, Standing
+from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
 from retentiond.mailbox.memory import Folder, MemoryMailbox
+from retentiond.refile import Stray, batches
 from retentiond.sweep import sweep
 from tests.stories.small_world import (
     ADVISORS,
@@ -327,6 +328,22 @@ def test_a_twin_that_is_itself_due_is_no_twin(world: World) -> None:
     assert world.sweep().exit_code == 0
     (home,) = world.server.mailbox("line")["Sent"].messages.values()
     assert (home.content, home.received) == (reply, NEW)
+
+
+def test_replies_that_are_alike_are_carried_together() -> None:
+    """What is counted at home is counted for all of them; half a batch later it would be counted twice."""
+    sent = Place("ana", "sent", Role.SENT, 1)
+    items = [Item(Ref(sent, n), NEW, marks=Marks(message=b"m%d" % (n % 600)), size=100) for n in range(601)]
+    for by in Sameness:
+        found = [
+            [stray.item.ref.key for stray in each] for each in batches([Stray(i, False) for i in items], by)
+        ]
+        assert sorted(key for batch in found for key in batch) == list(range(601))
+        assert all(len(batch) <= CARRY_MESSAGES for batch in found)
+        assert [{0, 600} <= set(batch) for batch in found].count(True) == 1
+    odd = [replace(items[0], size=7), items[600]]
+    [one] = batches([Stray(each, False) for each in odd], Sameness.PARTS)
+    assert len(one) == 2, "a server that keeps properties writes them anew, longer or shorter"
 
 
 def test_a_copy_that_vanished_at_home_before_the_recount_keeps_both_strays(world: World) -> None:
