@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retentiond.core.findings import Cause, of_fuse, of_plan
+from retentiond.core.findings import Cause, of_fuse, of_plan, of_sweep
 from retentiond.core.fuse import Approved, Standing, Unarmed, Unforeseen, approve, approve_reviewed
 from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
@@ -271,6 +271,33 @@ def test_a_stray_whose_home_is_not_armed_waits_and_the_rest_goes_on() -> None:
     assert isinstance(verdict, Approved)
     assert [part.keys for part in verdict.parts] == [(2,)]
     assert [(each.home, each.count) for each in verdict.withheld] == [("line", 1)]
+
+
+def test_what_waits_for_one_home_is_one_finding_with_all_of_it() -> None:
+    bin_of_hers = Place("ana", "trash", Role.TRASH, 4)
+    both = (stray(1, NOW), replace(stray(2, NOW), ref=Ref(bin_of_hers, 2)))
+    plan = plan_of(line(), ana(*both)).target("ana")
+    assert plan is not None
+    verdict = approve(plan, {"line": Standing("rules", Period(months=6)), "ana": armed()}, Limits())
+    assert isinstance(verdict, Approved)
+    assert [(each.cause, each.count) for each in of_fuse(verdict.withheld)] == [(Cause.HOME_UNARMED, 2)]
+
+
+def test_an_overdue_stray_of_a_helpline_that_would_keep_less_than_was_agreed_to_waits() -> None:
+    """Its advisor was armed for the shortest period of all; this helpline's became shorter than agreed."""
+    plan = plan_of(line(), ana(stray(2, CUTOFF - timedelta(days=9))))
+    advisors = plan.target("ana")
+    assert advisors is not None
+    arming = replace(armed().arming, period="12 months")  # type: ignore[type-var]
+    shorter = Standing("rules", Period(months=6), arming, Forecast(0, NOW, 0))
+    verdict = approve(advisors, {"line": shorter, "ana": armed()}, Limits())
+    assert isinstance(verdict, Approved)
+    assert verdict.parts == ()
+    assert [(each.home, each.count) for each in verdict.withheld] == [("line", 1)]
+    assert of_sweep({"ana": verdict}, (), plan, {}) == [], "one finding is enough"
+    reviewed = approve_reviewed(advisors, {SENT: frozenset((2,))}, {"line": shorter, "ana": armed()})
+    assert isinstance(reviewed, Approved)
+    assert reviewed.parts == ()
 
 
 @given(st.frozensets(st.integers(1, 12)), st.frozensets(st.integers(1, 12)))
