@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -12,13 +13,16 @@ import pytest
 
 from retentiond.audit import Audit, audit
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.holds import BY_SIGN, Ground, Registered
-from retentiond.core.model import Reason, Result
+from retentiond.core.holds import BY_SIGN, Ground, Registered, Sought
+from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Result, Role, TargetView
 from retentiond.core.promises import Concern, of_findings
+from retentiond.core.roll import Roll
 from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
-from retentiond.mailbox.base import Wanted
+from retentiond.mailbox.base import Marker, Question, Scope, Wanted
+from retentiond.mailbox.memory import MemoryMailbox
+from retentiond.signs import with_signs
 from retentiond.sweep import Report
 from tests.stories.small_world import CUTOFF, HELD, LINE, NOW, World, mail
 
@@ -406,6 +410,34 @@ def test_a_link_that_lies_in_an_advisors_folder_holds_a_conversation_together(wo
     world.arm_all()
     hold_by_command(world, by_id("first"), is_conversation=True)
     assert world.sweep().outcomes == ()
+
+
+def test_one_message_without_a_number_among_very_many_costs_no_more_memory(world: World) -> None:
+    """It is known by where it lies; the others stay packed (house: memory stays flat)."""
+    nameless = world.put(
+        "line", "INBOX", mail(WRITER, "x").replace(b"Message-ID: <x@x.example>\r\n", b""), OLD
+    )
+    scope, count = Scope("line", Kind.HELPLINE, (LINE,)), 20_000
+    with world.book() as book:
+        marker = Marker(book.mark_key)
+    mailbox = MemoryMailbox(world.server, "line", scope, marker)
+    place = next(view.place for view in mailbox.look(world_question(world)) if view.place.role is Role.INBOX)
+    numbers = (Marks(message=n.to_bytes(16) if n != nameless else None) for n in range(1, count + 1))
+    roll = Roll.of(place, (Item(Ref(place, n), OLD, marks=each) for n, each in enumerate(numbers, 1)))
+    view = TargetView("line", Kind.HELPLINE, (FolderView(Census(place, count), (), roll),))
+    tracemalloc.start()
+    [folder] = with_signs(mailbox, view, Sought(threads=frozenset((b"a conversation's",))), marker).folders
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(folder.items) == count
+    assert all(item.marks.message for item in folder.items)
+    assert peak < 150 * count
+
+
+def world_question(world: World) -> Question:
+    with world.book() as book:
+        estate = world.estate(book)
+        return estate.question(estate.target("line"), NOW)
 
 
 def test_marks_are_asked_for_only_where_a_sign_is_missed_or_a_conversation_held(world: World) -> None:
