@@ -103,15 +103,17 @@ def sweep(
     time = going_on_from(now)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         now = time()  # waiting for locks may have taken long
+        if _is_silence_long(book, estate, now):
+            plan = _looked(estate, free, taken, now, book, progress, crew)
+            approved, broken = approve_all(plan, standings_of(estate, book), estate, only, reviewed)
+            if any(finding.cause is Cause.UNFORESEEN for finding in broken):
+                return _stopped(estate, plan, approved, broken, now)
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
-        plan = look_and_judge(estate, free, now, book, progress, crew=crew)
-        plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        plan = _looked(estate, free, taken, now, book, progress, crew)
         if is_purge and (only is not None or estate.correspondents):
             _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
-        if _is_the_time_itself_unforeseen(broken, book, estate, now):
-            return _stopped(estate, plan, approved, broken, recovered, now)
         keep_register(plan, book, now)
         broken = broken if is_purge else since_when(broken, plan, book, now)
         _log_plan(plan, broken)
@@ -136,19 +138,33 @@ def sweep(
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────
 
 
+def _looked(
+    estate: Estate,
+    free: Sequence[Target],
+    taken: Sequence[Target],
+    now: datetime,
+    book: Ledger,
+    progress: Progress,
+    crew: Crew,
+) -> Plan:
+    """The plan, in which a mailbox that another process holds is a gap like any other."""
+    plan = look_and_judge(estate, free, now, book, progress, crew=crew)
+    locked_gaps = (Gap(target.name, target.kind, Why.LOCKED.value) for target in taken)
+    return replace(plan, gaps=(*plan.gaps, *locked_gaps))
+
+
 def _stopped(
     estate: Estate,
     plan: Plan,
     approved: Mapping[str, Approved],
     broken: Iterable[Finding],
-    recovered: tuple[Outcome, ...],
     now: datetime,
 ) -> Report:
     """The whole sweep stops before its first act: nothing is written down but in the log."""
     undone = findings.of_sweep(approved, (), plan, {})
     found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
     _log.warning("sweep.stopped", findings=len(found))
-    return Report(plan, plan, (), recovered, found, frozenset())
+    return Report(plan, plan, (), (), found, frozenset())
 
 
 def _log_plan(plan: Plan, broken: Iterable[Finding]) -> None:
@@ -163,14 +179,11 @@ def _refuse_a_part(plan: Plan) -> None:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
-def _is_the_time_itself_unforeseen(
-    broken: Iterable[Finding], book: Ledger, estate: Estate, now: datetime
-) -> bool:
-    """Whether the fuse stopped a target and the last entry is older than any forecast reaches: then the
-    clock may be what surprises, though servers share it. Nothing is done, and the time not written down."""
+def _is_silence_long(book: Ledger, estate: Estate, now: datetime) -> bool:
+    """Whether the last entry is older than any forecast reaches. If the fuse then stops a target, the clock
+    may be what surprises, though servers share it: nothing is done, and the time not written down (0048)."""
     last_entry = book.last_minute()
-    is_beyond = last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
-    return is_beyond and any(finding.cause is Cause.UNFORESEEN for finding in broken)
+    return last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
 
 
 def _carry_out(
@@ -261,7 +274,3 @@ def house_seal(seals: Sequence[Seal]) -> str:
     """The seal of the house chain, whose entry names the heads of all others: one witness for the book.
     Empty where nothing was entered."""
     return next((str(seal) for seal in seals if seal.chain == HOUSE), "")
-
-
-def _locked_gap(target: Target) -> Gap:
-    return Gap(target.name, target.kind, Why.LOCKED.value)

@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 from retentiond.core.findings import Cause
 from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
 from retentiond.core.period import Period
-from retentiond.errors import Unreachable, Why
+from retentiond.errors import ClockDoubted, Unreachable, Why
+from retentiond.locks import held
 from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
 from retentiond.mailbox.memory import Folder, MemoryMailbox
+from retentiond.recovery import recover
 from retentiond.refile import Stray, batches
 from retentiond.sweep import sweep
 from tests.stories.small_world import (
@@ -446,6 +448,28 @@ def test_a_sweep_of_the_home_alone_settles_first_what_was_on_its_way_there(world
     assert not world.contents("line", "Sent")
     with world.book() as book:
         assert book.open_intents() == ()
+
+
+def test_what_another_process_has_at_hand_is_not_settled(world: World) -> None:
+    cut_while_removing(world)
+    with held(world.directory, ("ana",)):
+        report = world.sweep()
+    assert (report.exit_code, report.recovered) == (75, ())
+    with world.book() as book:
+        assert len(book.open_intents()) == 1
+    assert world.sweep().exit_code == 0
+
+
+def test_nothing_is_settled_at_a_time_that_a_server_contradicts(world: World) -> None:
+    cut_while_removing(world)
+    before, wrong = world.state(), NOW + timedelta(days=30)
+    world.server.clock_offset = timedelta(days=-30)
+    with world.book() as book, pytest.raises(ClockDoubted):
+        recover(world.estate(book), book, world.directory, wrong)
+    assert world.state() == before
+    with world.book() as book:
+        assert len(book.open_intents()) == 1
+        assert book.last_minute() == (NOW - timedelta(days=1)).replace(second=0)
 
 
 def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: World) -> None:
