@@ -412,6 +412,10 @@ def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_eve
         with pytest.raises(StrayLost):
             accept_loss(estate, book, world.directory, "ana", 2, NOW, who="uid 0")
         assert accept_loss(estate, book, world.directory, "ana", 1, NOW, who="uid 0") == 1
+        [accepted] = [
+            entry.body for entry in book.show("house", 50) if entry.body["event"] == "loss accepted"
+        ]
+        assert (accepted["target"], accepted["count"], accepted["who"]) == ("ana", 1, "uid 0")
     assert world.sweep().exit_code == 0
     assert not world.contents("line", "INBOX")
 
