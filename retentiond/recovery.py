@@ -118,6 +118,7 @@ def _touched(intent: Intent) -> set[str]:
 
 
 def hands_of(estate: Estate, book: Ledger, now: datetime, progress: Progress) -> Hands:
+    """With what a plan of `now` is carried out."""
     helplines = estate.of(Kind.HELPLINE)
     return Hands(
         open=lambda name: estate.target(name).open(),

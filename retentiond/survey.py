@@ -217,18 +217,6 @@ def _since(started: float) -> timedelta:
     return timedelta(seconds=time.monotonic() - started)
 
 
-def undated(snapshot: Snapshot, question: Question) -> dict[str, list[Item]]:
-    """By target, the items without a believable date: they count from when they were first seen. And the
-    letters that are to be known again by their place."""
-    found: dict[str, list[Item]] = {}
-    for view in snapshot.views:
-        for folder in view.folders if view.kind is not Kind.ADVISOR else ():
-            for item in folder.items:
-                if item.sighting is not None or not is_believed(item, question):
-                    found.setdefault(view.target, []).append(item)
-    return found
-
-
 def is_believed(item: Item, question: Question) -> bool:
     """Whether its date of receipt can be one."""
     return item.received is not None and question.earliest <= item.received <= question.latest

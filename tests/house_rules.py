@@ -61,6 +61,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (4, ("survey", "execute", "ledger", "report", "saved_plan", "condition", "channels")),
     (4, ("alert", "install")),
     (4, ("metrics", "heartbeat", "endpoint")),
+    (5, ("sightings",)),
     (5, ("audit",)),
     (5, ("recovery",)),
     (5, ("bookkeeping",)),
