@@ -39,7 +39,6 @@ from retentiond.core.model import (
     Kind,
     Outcome,
     Reason,
-    Refile,
     Result,
 )
 from retentiond.core.plan import Plan
@@ -212,15 +211,10 @@ def _look_again(
     progress: Progress,
     crew: Crew,
 ) -> Plan:
-    """The second look, at every target in which something was done or tried; the others are as they were."""
+    """The second look, at every target in which something was done or tried, and with an advisor's at all
+    homes; the others are as they were."""
     touched = {name for name, each in approved.items() if each.parts}
-    homes = {
-        part.verdict.home
-        for each in approved.values()
-        for part in each.parts
-        if isinstance(part.verdict, Refile)
-    }
-    again = [target for target in estate.targets if target.name in touched | homes]
+    again = [target for target in estate.targets if target.name in touched]
     if not again:
         return plan
     if estate.by_conversation:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from retentiond.arming import arm
 from retentiond.core.findings import Cause
 from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
 from retentiond.core.period import Period
@@ -682,6 +683,30 @@ def test_a_target_with_nothing_due_and_nothing_astray_arms_itself(world: World) 
     report = world.sweep()
     assert report.armed == {*HELPLINES, *ADVISORS}
     assert report.exit_code == 0
+
+
+def test_an_advisor_whose_answers_nobody_could_recognise_does_not_arm_itself(tmp_path: Path) -> None:
+    """By thread: what is astray is known only once the helpline's own mail was seen."""
+    world = World(tmp_path, by_thread=True)
+    world.put("line", "INBOX", mail("writer@post.example", "question", to=LINE), NEW)
+    world.put("ana", "Sent", mail("ana@line.example", "answer", answers="question"), NEW)
+    world.server.unreachable = {"line"}
+    assert world.sweep().armed == {"youth"}
+
+
+def test_what_waits_for_a_helpline_to_be_armed_is_foreseen_as_it_was(world: World) -> None:
+    """The second look at an advisor's mailbox is a look at its homes too."""
+    world.put("ana", "Sent", mail(LINE, "overdue"), OLD)
+    world.put("ana", "Sent", mail(YOUTH, "waiting"), NEW)
+    world.put("youth", "INBOX", mail("writer@post.example", "due"), OLD)
+    with world.book() as book:
+        for name in ("line", "ana"):
+            arm(world.estate(book), name, 10, book, world.directory, NOW, who="uid 0", told="2026-01-01")
+    report = world.sweep()
+    second = report.second.target("ana")
+    assert second is not None
+    assert (second.due, second.astray, second.is_whole) == (0, 1, True)
+    assert {each.cause for each in report.findings} == {Cause.UNARMED, Cause.HOME_UNARMED}
 
 
 def test_a_target_that_would_keep_less_than_was_agreed_to_does_not_arm_itself(world: World) -> None:
