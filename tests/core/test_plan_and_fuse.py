@@ -120,6 +120,13 @@ def test_every_item_has_exactly_one_verdict_and_the_parts_sum_to_the_census(
                 raise AssertionError(verdict)
 
 
+@pytest.mark.parametrize(
+    "received", [TERMS.latest + timedelta(seconds=1), TERMS.earliest - timedelta(seconds=1)]
+)
+def test_a_date_that_cannot_be_believed_is_neither_old_nor_young(received: datetime) -> None:
+    assert verdicts(plan_of(line(Item(Ref(INBOX, 1), received))), "line") == {1: Review()}
+
+
 def test_a_lot_of_which_some_may_not_be_due_is_kept() -> None:
     """Only an upper bound of its dates is known."""
     plan = plan_of(line(lots=(Lot(INBOX, (1, 2), CUTOFF + timedelta(seconds=1)),)))

@@ -22,6 +22,7 @@ from retentiond.core.findings import Cause
 from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
 from retentiond.core.period import Period
 from retentiond.errors import ClockDoubted, Unreachable, Why
+from retentiond.ledger.memory import SEEN
 from retentiond.locks import held
 from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
 from retentiond.mailbox.memory import Folder, MemoryMailbox
@@ -608,6 +609,18 @@ def test_an_undated_message_is_remembered_while_its_mailbox_is_away(world: World
     world.server.unreachable = set()
     world.sweep(NOW + timedelta(days=183))
     assert not world.contents("line", "INBOX")
+
+
+def test_what_is_gone_is_remembered_no_longer_than_its_term(world: World) -> None:
+    """Twice the period after it was last seen no mark tells that it ever was (P9)."""
+    world.put("line", "INBOX", mail("writer@post.example", "undated"), None)
+    world.arm_all()
+    world.sweep()
+    world.server.mailbox("line")["INBOX"].messages.clear()
+    for days, count in ((300, 1), (370, 0)):
+        world.sweep(NOW + timedelta(days=days))
+        with world.book() as book:
+            assert len(book.recall(SEEN, "line")) == count
 
 
 def test_undated_messages_are_foreseen_by_when_they_were_first_seen(world: World) -> None:
