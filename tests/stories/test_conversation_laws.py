@@ -280,6 +280,20 @@ def test_a_twin_past_the_longest_is_no_twin_of_a_stray_that_its_conversation_kee
     assert not world.contents("ana", "Sent")
 
 
+def test_what_nobody_can_date_keeps_its_conversation_until_it_is_old_by_when_it_was_seen(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, longest=YEAR)
+    world.put("line", "INBOX", mail("writer@post.example", "question"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "more", answers="question"), None)
+    world.arm_all()
+    for days in range(0, 184, 30):
+        world.sweep(NOW + timedelta(days=days))
+    assert len(world.contents("line", "INBOX")) == 2
+    assert world.sweep(NOW + timedelta(days=184)).exit_code == 0
+    assert not world.contents("line", "INBOX")
+
+
 def test_one_target_alone_is_swept_by_all_that_is_known_of_its_conversations(tmp_path: Path) -> None:
     world = World(tmp_path, longest=YEAR)
     world.put("line", "INBOX", mail("writer@post.example", "question"), OLD)

@@ -475,6 +475,20 @@ def test_what_is_released_is_judged_anew(world: World) -> None:
     assert events(world) == ["hold added", "hold added", "hold released"]
 
 
+def test_what_another_hold_is_on_keeps_its_sign(world: World) -> None:
+    world.put("line", "INBOX", mail(WRITER, "both"), OLD)
+    world.put("line", "INBOX", mail(WRITER, "one"), OLD)
+    world.arm_all()
+    of_all = hold_by_command(world, Wanted(address=WRITER))
+    hold_by_command(world, by_id("both"))
+    with world.book() as book:
+        assert release(world.estate(book), of_all, book, "uid 1000", NOW) == Released(1, 1)
+    world.sweep()
+    assert world.contents("line", "INBOX") == [mail(WRITER, "both")]
+    [stored] = world.server.mailbox("line")["INBOX"].messages.values()
+    assert HELD in stored.flags
+
+
 def test_what_lies_in_the_hold_folder_is_released_by_moving_it_out(world: World) -> None:
     world.put("line", "Archive 2025", mail(WRITER, "kept"), OLD)
     world.arm_all()
