@@ -294,6 +294,17 @@ def test_what_nobody_can_date_keeps_its_conversation_until_it_is_old_by_when_it_
     assert not world.contents("line", "INBOX")
 
 
+def test_what_is_held_links_what_hangs_by_it_however_old_it_is(tmp_path: Path) -> None:
+    """The younger one is related to what is due by nothing but what is held."""
+    world = World(tmp_path, longest=YEAR)
+    held = mail(LINE, "held", answers="gone")
+    world.put("line", "Sent", held, LONGEST - timedelta(days=9), HELD)
+    world.put("line", "INBOX", mail("writer@post.example", "due", answers="held"), OLD)
+    world.put("line", "INBOX", mail("writer@post.example", "young", answers="gone"), NEW)
+    world.arm_all()
+    assert world.sweep().outcomes == ()
+
+
 def test_one_target_alone_is_swept_by_all_that_is_known_of_its_conversations(tmp_path: Path) -> None:
     world = World(tmp_path, longest=YEAR)
     world.put("line", "INBOX", mail("writer@post.example", "question"), OLD)
