@@ -21,7 +21,7 @@ from retentiond.arming import arm
 from retentiond.core.findings import Cause
 from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
 from retentiond.core.period import Period
-from retentiond.errors import ClockDoubted, Unreachable, Why
+from retentiond.errors import ArmingRefused, ClockDoubted, Unreachable, Why
 from retentiond.ledger.memory import SEEN
 from retentiond.locks import held
 from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
@@ -321,6 +321,34 @@ def test_a_stray_held_after_its_copy_went_home_is_held_there_and_not_doubled(wor
     (home,) = world.server.mailbox("line")["Sent"].messages.values()
     assert home.flags == {"\\Seen", HELD}
     assert not world.server.mailbox("ana")["Sent"].messages
+
+
+def test_a_held_stray_stays_where_its_copy_at_home_does_not_take_the_sign(world: World) -> None:
+    """The server says yes and keeps no keyword: what is held may be nowhere without its hold (P6)."""
+    reply = mail(LINE, "reply")
+    world.put("line", "Sent", reply, NEW)
+    world.put("ana", "Sent", reply, NEW, HELD)
+    world.arm_all()
+
+    def forget(what: str, is_done: bool) -> None:
+        if what == "hold" and is_done:
+            for message in world.server.mailbox("line")["Sent"].messages.values():
+                message.flags -= {HELD}
+
+    world.server.on_effect = forget
+    report = world.sweep()
+    [stray] = world.server.mailbox("ana")["Sent"].messages.values()
+    assert HELD in stray.flags
+    assert (report.exit_code, report.count(Result.FAILED)) == (1, 1)
+
+
+def test_what_is_astray_counts_at_arming_as_what_is_due_does(world: World) -> None:
+    world.put("ana", "Sent", mail(LINE, "reply"), NEW)
+    world.put("ana", "Sent", mail(LINE, "overdue"), OLD)
+    with world.book() as book:
+        with pytest.raises(ArmingRefused) as refused:
+            arm(world.estate(book), "ana", 1, book, world.directory, NOW, who="uid 0", told="2026-01-01")
+        assert refused.value.found == 2
 
 
 def test_a_twin_that_is_itself_due_is_no_twin(world: World) -> None:
