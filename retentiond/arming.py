@@ -15,6 +15,7 @@ from retentiond.core.model import Arming, Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting, held
+from retentiond.recovery import going_on_from
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ def arm(
     result of nobody (None). Raises ArmingRefused with the new number, and Unreachable where another
     sweep holds the mailbox.
     """
+    time = going_on_from(now)
     with held(locks, (name,), wait_seconds, waiting) as names:
         if name not in names:
             raise Unreachable(name, Why.LOCKED)
+        now = time()  # waiting for the lock may have taken long
         proposal = propose(estate, name, book, now)
         if proposal.number > number:
             raise ArmingRefused(name, number, proposal.number)

@@ -13,36 +13,28 @@ from retentiond.core.clock import doubt
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing, approve, approve_reviewed
 from retentiond.core.holds import Registered, keep, settle, sought
+from retentiond.core.judgement import make_plan
 from retentiond.core.model import (
-    FolderView,
-    Item,
     Key,
     Kind,
     Place,
-    Ref,
-    Snapshot,
     TargetView,
 )
-from retentiond.core.period import Period, start_of
-from retentiond.core.plan import Plan, make_plan
-from retentiond.core.roll import Roll
+from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import ClockDoubted, Exit
 from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
 from retentiond.mailbox.base import Mailbox, Question
+from retentiond.sightings import with_sightings
 from retentiond.signs import with_signs
-from retentiond.survey import Further, is_believed, item_mark, survey, undated
+from retentiond.survey import Further, survey
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger
 
 _log = get_logger()
-
-#: For so long the name of a letter is remembered after it was last seen: a folder that is swept daily loses
-#: no name that is still in use, and a name that is used again months later is a new letter's.
-NAMES_KEPT = Period(days=7)
 
 Reviewed = Mapping[Place, frozenset[Key]]
 
@@ -123,7 +115,7 @@ def look_and_judge(
         raise ClockDoubted(doubted.against, doubted.seconds)
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
-    snapshot = _with_sightings(found.snapshot, estate, book, now)
+    snapshot = with_sightings(found.snapshot, estate, book, now)
     if book is None:
         return make_plan(snapshot, estate.house(as_of or now))
     known_by = keep if estate.correspondents else settle
@@ -185,55 +177,6 @@ def concerned(estate: Estate, only: str | None) -> tuple[Target, ...]:
     return (target,)
 
 
-def _with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
-    """Items without a believable date learn when they were first seen (and are remembered); a dated letter
-    learns it of its name, which is forgotten soon after the last letter of that name is gone."""
-    if book is None or not snapshot.views or estate.correspondents:
-        return snapshot
-    firsts: dict[Ref, datetime] = {}
-    question = estate.question(estate.target(snapshot.views[0].target), now)
-    for name, items in undated(snapshot, question).items():
-        for is_dated, term in ((False, _twice(estate.target(name).period)), (True, NAMES_KEPT)):
-            marks = {
-                item.ref: item_mark(estate.marker, item)
-                for item in items
-                if is_believed(item, question) is is_dated
-            }
-            if marks:
-                until = start_of(term.after(now.date()), estate.zone)
-                seen = book.first_seen(name, tuple(marks.values()), now, until)
-                firsts |= {ref: seen[mark] for ref, mark in marks.items()}
-    if not firsts:
-        return snapshot
-    views = []
-    for view in snapshot.views:
-        asked = estate.question(estate.target(view.target), now)
-        folders = tuple(_knowing(folder, firsts, asked) for folder in view.folders)
-        views.append(replace(view, folders=folders))
-    return replace(snapshot, views=tuple(views))
-
-
-def _knowing(folder: FolderView, firsts: Mapping[Ref, datetime], asked: Question) -> FolderView:
-    """A folder whose items know when they were first seen; those that count from it are in the forecast."""
-    known = (replace(item, first_seen=firsts.get(item.ref)) for item in folder.items)
-    is_long = isinstance(folder.items, Roll)
-    items: Sequence[Item] = Roll.of(folder.place, known) if is_long else tuple(known)
-    census = folder.census
-    if census.ahead is not None and asked.ahead is not None:
-        more = sum(
-            item.first_seen is not None and item.first_seen < asked.ahead
-            for item in items
-            if not is_believed(item, asked)
-        )
-        census = replace(census, ahead=census.ahead + more)
-    return replace(folder, census=census, items=items)
-
-
-def _twice(period: Period) -> Period:
-    """For how long a first sighting is remembered: past the day on which the item falls due by it."""
-    return Period(2 * period.months, 2 * period.days)
-
-
 def approve_all(
     plan: Plan,
     standings: Mapping[str, Standing],
@@ -241,10 +184,10 @@ def approve_all(
     only: str | None,
     reviewed: Reviewed | None,
 ) -> tuple[dict[str, Approved], list[Finding]]:
-    """What passed the fuse, advisors first (a reply comes home before the home is swept)."""
+    """What passed the fuse, and what was broken."""
     approved: dict[str, Approved] = {}
     broken: list[Finding] = []
-    for target in sorted(plan.targets, key=lambda each: each.kind is Kind.HELPLINE):
+    for target in plan.targets:
         if only is not None and target.target != only:
             continue
         if reviewed is None:
@@ -269,13 +212,8 @@ def unfinished(estate: Estate, book: Ledger | None) -> list[Finding]:
 
 
 def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:
+    """What the first look tells. An advisor's own cutoff is the strictest of all helplines'."""
     cutoffs = {target.name: estate.terms(target, now).cutoff for target in estate.targets}
-    # An advisor's mail is judged by the terms of its helpline; the latest of them is the strictest.
-    latest = max((cutoffs[target.name] for target in estate.of(Kind.HELPLINE)), default=None)
-    if latest is not None:
-        cutoffs |= dict.fromkeys(
-            (target.name for target in estate.targets if target.kind is not Kind.LETTERS), latest
-        )
     return findings.of_plan(
         plan, {name: cutoff.astimezone(estate.zone).date() for name, cutoff in cutoffs.items()}
     )

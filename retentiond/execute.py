@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from retentiond.core.chain import root_hash
@@ -25,10 +25,12 @@ from retentiond.core.model import (
     Refile,
     Result,
 )
+from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
 from retentiond.mailbox.base import Mailbox, Marker
-from retentiond.refile import Stays, Stray, batches, bring_home, check_not_lost
+from retentiond.refile import Stray, batches, bring_home, check_not_lost
+from retentiond.twins import Stays
 
 #: How many items one intent may name: a few seconds of a server's time.
 BATCH = 100_000
@@ -81,6 +83,11 @@ class Hands:
     homes: Mapping[str, AbstractContextManager[object]] = field(default_factory=dict)
     longest: Mapping[str, datetime] = field(default_factory=dict)
 
+    def keeping_of(self, intent: Intent) -> Keeping:
+        """What its server keeps: an advisor's as the helpline's test found, until its own declared day."""
+        declared = self.keeping.get(intent.place.target, Keeping())
+        return replace(self.keeping.get(intent.chain, Keeping()), until=declared.until)
+
     def stays(self, home: str) -> Stays:
         """Which copies will stay in a helpline's Sent Items."""
         return Stays(self.cutoffs[home], self.longest.get(home))
@@ -93,7 +100,7 @@ def execute(approved: Approved, hands: Hands) -> tuple[Outcome, ...]:
     (Unreachable) stays open and is settled by looking in the next sweep.
     """
     outcomes: list[Outcome] = []
-    parts = sorted(approved.parts, key=lambda part: isinstance(part.verdict, Destroy))
+    parts = approved.parts
     if not parts:
         return ()
     try:
@@ -155,7 +162,7 @@ def _attempt(mailbox: Mailbox, intent: Intent, hands: Hands) -> tuple[Outcome, .
 def _enter(
     intent: Intent, outcomes: Sequence[Outcome], hands: Hands, *, is_recovered: bool = False
 ) -> tuple[Outcome, ...]:
-    keeping = hands.keeping.get(intent.chain, Keeping())
+    keeping = hands.keeping_of(intent)
     told = (replace(outcome, reason=intent.reason) for outcome in outcomes if outcome.keys)
     honest = tuple(keeping.of(outcome) for outcome in told)
     deeds = [Deed(outcome, _root(outcome, hands.marker), is_recovered) for outcome in honest]
@@ -228,7 +235,7 @@ class _Diary:
 def _may_be_due(intent: Intent, hands: Hands) -> bool:
     """Whether the copies at home may have been destroyed on their day while the intent was open."""
     cutoff = hands.cutoffs.get(intent.home or "")
-    return cutoff is None or intent.oldest is None or intent.oldest < cutoff.date()
+    return cutoff is None or intent.oldest is None or start_of(intent.oldest, UTC) < cutoff
 
 
 def settle(intent: Intent, hands: Hands, *, accepts_loss_of: int = 0) -> tuple[Outcome, ...]:

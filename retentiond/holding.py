@@ -14,10 +14,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retentiond.core.clock import ClockReading, doubt
 from retentiond.core.holds import Ground, Registered, Sign
 from retentiond.core.model import Item, Key, Kind, Mark, Place, Role
 from retentiond.core.replies import recognise
-from retentiond.errors import NothingFound, Refused, Unreachable, Why
+from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting, held
 from retentiond.mailbox.base import Mailbox, Marker, Wanted
 from retentiond.mailbox.readonly import ReadOnly
@@ -69,10 +70,11 @@ def hold(
 ) -> tuple[Registered, ...]:
     """Sets the sign on these items, looks whether it is there, and registers the hold.
 
-    An advisor's are registered for the helpline that they belong to: one hold for each. Raises
-    Refused(no-keywords) where the server says yes and keeps no sign.
+    An advisor's are registered for the helpline that they belong to: one hold for each. Raises ClockDoubted
+    before anything is touched, and Refused(no-keywords) where the server says yes and keeps no sign.
     """
     with estate.target(name).open() as mailbox:
+        _check_clock(mailbox, book, now)
         for place, keys in _by_place(items):
             mailbox.hold(place, keys)
             seen = list(mailbox.identify(place, keys))
@@ -87,17 +89,21 @@ def hold(
 def release(estate: Estate, registered: Registered, book: Ledger, who: str, now: datetime) -> Released:
     """Takes the sign from what this hold is on, and the hold out of the register.
 
-    What another hold is on as well keeps its sign. Raises Refused(hold-folder), before anything is done,
-    where an item is held by where it lies.
+    What another hold is on as well keeps its sign. Whose mailbox is no target any more is not looked at.
+    Raises Refused(hold-folder), before anything is done, where an item is held by where it lies, and
+    ClockDoubted.
     """
     others = [each for each in book.holds.all() if each.target == registered.target]
     shared = [_marks(registered) & _marks(each) for each in others if each.id != registered.id]
     still_held = frozenset().union(*shared)
     marks = _marks(registered) - still_held
     count = 0
-    for name in sorted({registered.target, *(sign.lies_in for sign in registered.signs)}):
-        target = estate.target(name)
+    wanted = {registered.target, *(sign.lies_in for sign in registered.signs)}
+    for target in sorted(
+        (each for each in estate.targets if each.name in wanted), key=lambda each: each.name
+    ):
         with target.open() as mailbox:
+            _check_clock(mailbox, book, now)
             folders = list(mailbox.look(estate.question(target, now)))
             found = [i for i in bearing(mailbox, folders, estate.marker) if i.marks.message in marks]
             for place, keys in sorted(_by_place(found), key=lambda pair: pair[0].role is not Role.HOLD):
@@ -105,6 +111,14 @@ def release(estate: Estate, registered: Registered, book: Ledger, who: str, now:
                 count += len(keys)
     book.holds.release(registered.id, who, now)
     return Released(count, len(still_held))
+
+
+def _check_clock(mailbox: Mailbox, book: Ledger, now: datetime) -> None:
+    """A time that the server or the ledger contradicts is never entered: nobody could sweep before it."""
+    agrees = mailbox.clock(now).agrees
+    doubted = doubt(now, {mailbox.target: ClockReading(agrees)}, book.last_minute())
+    if doubted is not None:
+        raise ClockDoubted(doubted.against, doubted.seconds)
 
 
 def _marks(registered: Registered) -> frozenset[Mark]:

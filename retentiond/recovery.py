@@ -41,8 +41,14 @@ def locked(
     wait_seconds: float,
     waiting: Waiting = IN_SILENCE,
 ) -> Iterator[tuple[tuple[Target, ...], tuple[Target, ...]]]:
-    """The targets that are ours for this sweep, and those that another process holds."""
-    targets = concerned(estate, only)
+    """The targets that are ours for this sweep, and those that another process holds.
+
+    A mailbox is swept after what was on its way there or from there is settled: its other end is ours too.
+    """
+    swept = {target.name for target in concerned(estate, only)}
+    ends = [_touched(intent) for intent in book.open_intents()]
+    ours = swept.union(*(each for each in ends if each & swept))
+    targets = tuple(target for target in estate.targets if target.name in ours)
     with held(locks, (target.name for target in targets), wait_seconds, waiting) as names:
         free = tuple(target for target in targets if target.name in names)
         yield free, tuple(target for target in targets if target.name not in names)
@@ -112,6 +118,7 @@ def _touched(intent: Intent) -> set[str]:
 
 
 def hands_of(estate: Estate, book: Ledger, now: datetime, progress: Progress) -> Hands:
+    """With what a plan of `now` is carried out."""
     helplines = estate.of(Kind.HELPLINE)
     return Hands(
         open=lambda name: estate.target(name).open(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date
 from typing import Protocol
 
 from retentiond.core.model import (
@@ -38,6 +38,7 @@ from retentiond.mailbox.base import (
 )
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.likeness import digest
+from retentiond.twins import Found, Stays, missing_of, short_of, staying
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +47,6 @@ class Stray:
 
     item: Item
     is_held: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stays:
-    """Which copies will stay at home. Received before `cutoff`, one stays only where the conversation keeps
-    it, as it kept the stray; received before `longest` (None: none does), not even then."""
-
-    cutoff: datetime
-    longest: datetime | None = None
-
-    def firmly(self, received: datetime, is_held: bool) -> bool:
-        """Whether it stays by itself."""
-        return is_held or received >= self.cutoff
-
-    def at_all(self, received: datetime, is_held: bool) -> bool:
-        """Whether it stays by itself or with its conversation."""
-        return is_held or received >= (self.longest or self.cutoff)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A stray as it was fetched."""
-
-    place: Place
-    message: Message
-    is_held: bool
-    likeness: Likeness
-    digest: bytes
 
 
 class Diary(Protocol):
@@ -134,13 +107,13 @@ def bring_home(
 
 def _fetched(
     source: Mailbox, batch: Sequence[Stray], by: Sameness, marker: Marker
-) -> tuple[list[_Found], frozenset[tuple[Place, Key]]]:
+) -> tuple[list[Found], frozenset[tuple[Place, Key]]]:
     """The strays' content, and those that are gone by now."""
     by_place: dict[Place, dict[Key, Stray]] = {}
     for stray in batch:
         by_place.setdefault(stray.item.ref.place, {})[stray.item.ref.key] = stray
     found = [
-        _Found(
+        Found(
             place,
             message,
             strays[message.key].is_held,
@@ -155,7 +128,7 @@ def _fetched(
     return found, frozenset(there - here)
 
 
-def _intents(batch: Sequence[Stray], found: Sequence[_Found], home: str, marker: Marker) -> Iterator[Intent]:
+def _intents(batch: Sequence[Stray], found: Sequence[Found], home: str, marker: Marker) -> Iterator[Intent]:
     """One intent for each folder in which strays of this batch lie."""
     places = {stray.item.ref.place: None for stray in batch}
     for place in places:
@@ -176,12 +149,13 @@ def _intents(batch: Sequence[Stray], found: Sequence[_Found], home: str, marker:
 
 
 def _days(items: Sequence[Item]) -> tuple[date | None, date | None]:
-    days = [item.received.date() for item in items if item.received is not None]
+    """Their first and last day of receipt, in UTC."""
+    days = [item.received.astimezone(UTC).date() for item in items if item.received is not None]
     return min(days, default=None), max(days, default=None)
 
 
 def _see_them_stand(
-    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[Found], by: Sameness, stays: Stays
 ) -> tuple[frozenset[bytes], str]:
     """Sees to it that home holds what is needed; gives the digests of which it still does not, and why.
 
@@ -189,61 +163,23 @@ def _see_them_stand(
     """
     why = "copy-not-seen"
     needed_held = Counter(each.digest for each in found if each.is_held)
-    copies = _staying(home, sent, found, by, stays)
-    missing = _missing(found, copies, stays)
+    copies = staying(home, sent, found, by, stays)
+    missing = missing_of(found, copies, stays)
     if missing:
         try:
             _carry(source, home, sent, missing)
         except (Refused, Unsupported) as error:
             why = error.why.value
-        copies = _staying(home, sent, found, by, stays)
+        copies = staying(home, sent, found, by, stays)
     if needed_held:
         copies = _hold_as_needed(home, sent, found, copies, needed_held, by, stays)
     short = needed_held - Counter(copy.digest for copy in copies if copy.is_held)
-    for each in _short(found, copies, stays):
+    for each in short_of(found, copies, stays):
         short += each
     return frozenset(short), why
 
 
-def _staying(home: Mailbox, sent: Place, found: Sequence[_Found], by: Sameness, stays: Stays) -> list[Copy]:
-    """The copies at home that will stay there: one that is itself due, or marked deleted, is no twin."""
-    digests = {each.digest for each in found}
-    return [
-        copy
-        for copy in home.copies(sent, [each.likeness for each in found], by)
-        if copy.digest in digests and not copy.is_marked_deleted and stays.at_all(copy.received, copy.is_held)
-    ]
-
-
-def _short(
-    found: Sequence[_Found], copies: Sequence[Copy], stays: Stays
-) -> tuple[Counter[bytes], Counter[bytes]]:
-    """By digest, how many copies home lacks: of those that stay by themselves as many as there are strays
-    that would, and in all as many as there are strays."""
-    firm_strays = Counter(each.digest for each in found if stays.firmly(each.message.received, each.is_held))
-    firm_copies = Counter(copy.digest for copy in copies if stays.firmly(copy.received, copy.is_held))
-    all_strays = Counter(each.digest for each in found)
-    return firm_strays - firm_copies, all_strays - Counter(copy.digest for copy in copies)
-
-
-def _missing(found: Sequence[_Found], copies: Sequence[Copy], stays: Stays) -> list[_Found]:
-    """Which strays to add so that home holds as many of each as the advisor's mailbox; held ones first, and
-    those that stay by themselves before those that their conversation keeps."""
-    firm, short = _short(found, copies, stays)
-    missing = []
-    for each in sorted(found, key=lambda each: not each.is_held):
-        if firm[each.digest] > 0 and stays.firmly(each.message.received, each.is_held):
-            firm[each.digest] -= 1
-            short[each.digest] -= 1
-            missing.append(each)
-    for each in found:
-        if short[each.digest] > 0 and not stays.firmly(each.message.received, each.is_held):
-            short[each.digest] -= 1
-            missing.append(each)
-    return missing
-
-
-def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[_Found]) -> None:
+def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[Found]) -> None:
     """Copies on the server where one login reaches both ends, else stores the messages at home."""
     by_place: dict[Place, list[Key]] = {}
     for each in missing:
@@ -280,7 +216,7 @@ def _as_at(home: Mailbox, source: Mailbox, message: Message, parcel: str) -> Mes
 def _hold_as_needed(
     home: Mailbox,
     sent: Place,
-    found: Sequence[_Found],
+    found: Sequence[Found],
     copies: list[Copy],
     needed: Counter[bytes],
     by: Sameness,
@@ -296,13 +232,13 @@ def _hold_as_needed(
     if not late:
         return copies
     home.hold(sent, late)
-    return _staying(home, sent, found, by, stays)
+    return staying(home, sent, found, by, stays)
 
 
 def _remove(
     source: Mailbox,
     intent: Intent,
-    found: Sequence[_Found],
+    found: Sequence[Found],
     gone: frozenset[tuple[Place, Key]],
     short: frozenset[bytes],
     why: str,

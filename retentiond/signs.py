@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from retentiond.core.holds import Sought
 from retentiond.core.model import FolderView, Item, Key, Kind, Lot, Mark, Place, TargetView
@@ -75,9 +76,9 @@ def _sifted(
     }
     if not found:
         return folder
-    own = {item.ref.key for item in folder.items}
-    items = [_known(item, found) for item in folder.items]
-    items += [item for key, item in found.items() if key not in own]
+    own = {item.ref.key for item in folder.items if item.ref.key in found}
+    known = (_known(item, found) for item in folder.items)
+    items = chain(known, (item for key, item in found.items() if key not in own))
     lots = tuple(lot for lot in _without(folder.lots, found.keys()) if lot.keys)
     is_long = isinstance(folder.items, Roll)
     return replace(folder, lots=lots, items=Roll.of(folder.place, items) if is_long else tuple(items))

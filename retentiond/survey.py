@@ -133,8 +133,10 @@ def _followed(look: _Look, named: Mapping[str, tuple[Mailbox, Question]]) -> str
 def _sought(
     looks: Sequence[_Look], named: Mapping[str, tuple[Mailbox, Question]]
 ) -> tuple[Kin, dict[str, dict[Place, list[Key]]]]:
-    """The marks by which something that is past its period could be kept, and where that lies."""
+    """The marks by which something that is past its period could be kept, and where that lies: of no more
+    than tell that they are too many to be searched for."""
     sought = Kin()
+    count = 0
     due: dict[str, dict[Place, list[Key]]] = {}
     for look in looks:
         question = named[look.seen.target][1]
@@ -146,7 +148,9 @@ def _sought(
                 if not thread or not _may_be_kept(item, question):
                     continue
                 sought.tell(thread)
-                due.setdefault(look.seen.target, {}).setdefault(folder.place, []).append(item.ref.key)
+                count += 1
+                if count <= SEARCHED + 1:
+                    due.setdefault(look.seen.target, {}).setdefault(folder.place, []).append(item.ref.key)
     return sought, due
 
 
@@ -211,18 +215,6 @@ def _with_younger(look: _Look, found: tuple[Item, ...] | Gap | None) -> _Look:
 def _since(started: float) -> timedelta:
     """The time since then: a long survey must not look like a clock that runs behind."""
     return timedelta(seconds=time.monotonic() - started)
-
-
-def undated(snapshot: Snapshot, question: Question) -> dict[str, list[Item]]:
-    """By target, the items without a believable date: they count from when they were first seen. And the
-    letters that are to be known again by their place."""
-    found: dict[str, list[Item]] = {}
-    for view in snapshot.views:
-        for folder in view.folders if view.kind is not Kind.ADVISOR else ():
-            for item in folder.items:
-                if item.sighting is not None or not is_believed(item, question):
-                    found.setdefault(view.target, []).append(item)
-    return found
 
 
 def is_believed(item: Item, question: Question) -> bool:

@@ -23,26 +23,31 @@ from retentiond.audit import (
     standings_of,
     unfinished,
 )
+from retentiond.bookkeeping import (
+    arm_the_clean,
+    counts_of,
+    forecasts_of,
+    keep_register,
+    marks_of,
+    since_when,
+)
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.fuse import Approved, Standing
+from retentiond.core.fuse import Approved
 from retentiond.core.model import (
-    Arming,
     Gap,
     Kind,
     Outcome,
     Reason,
-    Refile,
     Result,
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import Exit, Unreachable, Why, gravest
+from retentiond.errors import Unreachable, Why, gravest
 from retentiond.execute import Hands, execute
 from retentiond.logs import get_logger
 from retentiond.recovery import going_on_from, hands_of, locked, settle_open_intents
-from retentiond.survey import item_mark
 from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
@@ -99,30 +104,32 @@ def sweep(
     progress = _until_paused(progress, locks, estate, time)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         now = time()  # waiting for locks may have taken long
+        if _is_silence_long(book, estate, now):
+            plan = _looked(estate, free, taken, now, book, progress, crew)
+            approved, broken = approve_all(plan, standings_of(estate, book), estate, only, reviewed)
+            if any(finding.cause is Cause.UNFORESEEN for finding in broken):
+                return _stopped(estate, plan, approved, broken, now)
         recovered = settle_open_intents(estate, book, free, now, progress, crew)
-        plan = look_and_judge(estate, free, now, book, progress, crew=crew)
-        plan = replace(plan, gaps=plan.gaps + tuple(_locked_gap(target) for target in taken))
+        plan = _looked(estate, free, taken, now, book, progress, crew)
         if is_purge and (only is not None or estate.correspondents):
             _refuse_a_part(plan)
         standings = standings_of(estate, book)
         approved, broken = approve_all(plan, standings, estate, only, reviewed)
-        if _is_the_time_itself_unforeseen(broken, book, estate, now):
-            return _stopped(estate, plan, approved, broken, recovered, now)
-        _keep_register(plan, book, now)
-        broken = broken if is_purge else _since_when(broken, plan, book, now)
+        keep_register(plan, book, now)
+        broken = broken if is_purge else since_when(broken, plan, book, now)
         _log_plan(plan, broken)
         hands = hands_of(estate, book, now, progress)
         before_acting(hands.time())
         if estate.correspondents:
-            book.forget_marks(_marks_of(approved, estate))
+            book.forget_marks(marks_of(approved, estate))
         outcomes = _carry_out(estate, approved, hands, crew)
         second = _look_again(estate, plan, approved, outcomes, now, book, progress, crew)
         broken += unfinished(estate, book)
         found = _found(estate, plan, approved, outcomes, second, broken, hands, now)
-        armed = frozenset() if is_purge else _arm_the_clean(plan, standings, estate, book, time(), only)
-        forecasts = _forecasts(second, approved, estate, book, is_purge=is_purge)
+        armed = frozenset() if is_purge else arm_the_clean(plan, standings, estate, book, time(), only)
+        forecasts = forecasts_of(second, approved, estate, book, is_purge=is_purge)
         book.forget_expired(time())
-        seals = book.swept(time(), forecasts, _counts(outcomes, found), is_purge=is_purge)
+        seals = book.swept(time(), forecasts, counts_of(outcomes, found), is_purge=is_purge)
     _log_outcomes(outcomes)
     _log.info("ledger.sealed", seal=house_seal(seals))
     _log.info("sweep.ended", findings=len(found), done=sum(len(each.keys) for each in outcomes))
@@ -141,19 +148,33 @@ def _until_paused(progress: Progress, state: Path, estate: Estate, time: Callabl
     return replace(progress, should_stop=should_stop)
 
 
+def _looked(
+    estate: Estate,
+    free: Sequence[Target],
+    taken: Sequence[Target],
+    now: datetime,
+    book: Ledger,
+    progress: Progress,
+    crew: Crew,
+) -> Plan:
+    """The plan, in which a mailbox that another process holds is a gap like any other."""
+    plan = look_and_judge(estate, free, now, book, progress, crew=crew)
+    locked_gaps = (Gap(target.name, target.kind, Why.LOCKED.value) for target in taken)
+    return replace(plan, gaps=(*plan.gaps, *locked_gaps))
+
+
 def _stopped(
     estate: Estate,
     plan: Plan,
     approved: Mapping[str, Approved],
     broken: Iterable[Finding],
-    recovered: tuple[Outcome, ...],
     now: datetime,
 ) -> Report:
     """The whole sweep stops before its first act: nothing is written down but in the log."""
     undone = findings.of_sweep(approved, (), plan, {})
     found = tuple(sorted({*findings_of(estate, plan, now), *broken, *undone}))
     _log.warning("sweep.stopped", findings=len(found))
-    return Report(plan, plan, (), recovered, found, frozenset())
+    return Report(plan, plan, (), (), found, frozenset())
 
 
 def _log_plan(plan: Plan, broken: Iterable[Finding]) -> None:
@@ -162,49 +183,17 @@ def _log_plan(plan: Plan, broken: Iterable[Finding]) -> None:
     _log.info("plan.made", targets=len(plan.targets), due=sum(each.due for each in plan.targets))
 
 
-def _keep_register(plan: Plan, book: Ledger, now: datetime) -> None:
-    """What the look made of the register of holds is written before anything is destroyed by it."""
-    register = plan.register
-    if register is None:
-        return
-    book.holds.settle(register, now)
-    for target in sorted({hold.target for hold in register.found}):
-        _log.info("hold.found", target=target, count=sum(hold.target == target for hold in register.found))
-    gone = [hold for hold in register.holds if hold.has_vanished]
-    for target in sorted({hold.target for hold in gone}):
-        _log.warning("hold.vanished", target=target, count=sum(hold.target == target for hold in gone))
-
-
 def _refuse_a_part(plan: Plan) -> None:
     """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
-def _is_the_time_itself_unforeseen(
-    broken: Iterable[Finding], book: Ledger, estate: Estate, now: datetime
-) -> bool:
-    """Whether the fuse stopped a target and the last entry is older than any forecast reaches: then the
-    clock may be what surprises, though servers share it. Nothing is done, and the time not written down."""
+def _is_silence_long(book: Ledger, estate: Estate, now: datetime) -> bool:
+    """Whether the last entry is older than any forecast reaches. If the fuse then stops a target, the clock
+    may be what surprises, though servers share it: nothing is done, and the time not written down (0048)."""
     last_entry = book.last_minute()
-    is_beyond = last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
-    return is_beyond and any(finding.cause is Cause.UNFORESEEN for finding in broken)
-
-
-def _since_when(broken: Sequence[Finding], plan: Plan, book: Ledger, now: datetime) -> list[Finding]:
-    """Findings of unarmed targets learn for how many days they have been findings."""
-    from retentiond.ledger import UNARMED  # here, for it brings SQLAlchemy
-
-    unarmed = {finding.target for finding in broken if finding.cause is Cause.UNARMED}
-    for target in plan.targets:
-        if target.target not in unarmed and target.is_clean and target.is_whole:
-            book.forget(UNARMED, target.target)
-    return [
-        replace(finding, numbers=(*finding.numbers, (now - book.unarmed_since(finding.target, now)).days))
-        if finding.cause is Cause.UNARMED
-        else finding
-        for finding in broken
-    ]
+    return last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
 
 
 def _carry_out(
@@ -233,15 +222,10 @@ def _look_again(
     progress: Progress,
     crew: Crew,
 ) -> Plan:
-    """The second look, at every target in which something was done or tried; the others are as they were."""
+    """The second look, at every target in which something was done or tried, and with an advisor's at all
+    homes; the others are as they were."""
     touched = {name for name, each in approved.items() if each.parts}
-    homes = {
-        part.verdict.home
-        for each in approved.values()
-        for part in each.parts
-        if isinstance(part.verdict, Refile)
-    }
-    again = [target for target in estate.targets if target.name in touched | homes]
+    again = [target for target in estate.targets if target.name in touched]
     if not again:
         return plan
     if estate.by_conversation:
@@ -275,87 +259,6 @@ def _found(
     return tuple(sorted({*found, *broken, *unseen}))
 
 
-def _arm_the_clean(
-    plan: Plan,
-    standings: Mapping[str, Standing],
-    estate: Estate,
-    book: Ledger,
-    now: datetime,
-    only: str | None,
-) -> frozenset[str]:
-    """A target with nothing due and nothing astray arms itself: there is nothing to be surprised by.
-
-    Not an advisor while a helpline could not be looked at: what is astray is not known then.
-    """
-    armed = set()
-    has_gap = any(gap.kind is Kind.HELPLINE for gap in plan.gaps)
-    for target in plan.targets:
-        if (only is not None and target.target != only) or (has_gap and target.kind is Kind.ADVISOR):
-            continue
-        if target.is_clean and target.is_whole and not standings[target.target].is_armed:
-            of = estate.target(target.target)
-            arming = Arming(
-                of.rules,
-                str(of.period),
-                0,
-                0,
-                target.ahead,
-                now,
-                "itself",
-                keeps_copies=None,
-                longest=str(of.longest or ""),
-            )
-            book.arm(target.target, arming)
-            armed.add(target.target)
-    return frozenset(armed)
-
-
-def _forecasts(
-    second: Plan, approved: Mapping[str, Approved], estate: Estate, book: Ledger, *, is_purge: bool
-) -> dict[str, int]:
-    """What is foreseen from now on: counted anew only where the fuse let the target through, for what
-    surprised us once must not be foreseen the next time because it was counted; and only where nothing
-    waits for a mailbox that was away, for then nobody knows what its conversation keeps.
-
-    After a purge what is counted may lower what is foreseen and never raise it: the purge was agreed to, and
-    not what arrived beside it. The look of an erasure counts nothing.
-    """
-    if estate.correspondents:
-        return {}
-    counted = {
-        target.target: target.ahead
-        for target in second.targets
-        if target.target in approved and target.is_whole
-    }
-    if not is_purge:
-        return counted
-    standings = standings_of(estate, book)
-    return {name: min(count, standings[name].foreseen) for name, count in counted.items()}
-
-
-def _marks_of(approved: Mapping[str, Approved], estate: Estate) -> set[bytes]:
-    """Every mark that could have been made of one person's mail: by none of them may it be looked up that
-    this person ever wrote (P9). Forgotten before the deed: a crash after it would leave nobody to ask."""
-    items = [item for each in approved.values() for part in each.parts for item in part.items]
-    marks = {estate.marker.address(each) for each in estate.correspondents}
-    marks |= {item.marks.message for item in items if item.marks.message is not None}
-    return marks | {item_mark(estate.marker, item) for item in items}
-
-
-def _counts(outcomes: Sequence[Outcome], found: Sequence[Finding]) -> dict[str, dict[str, int]]:
-    """What the house chain keeps of a sweep: by target, outcomes, findings, and what only waits for a
-    person and breaks no promise."""
-    counts: dict[str, dict[str, int]] = {}
-    for outcome in outcomes:
-        of_target = counts.setdefault(outcome.place.target, {})
-        of_target[outcome.result.value] = of_target.get(outcome.result.value, 0) + len(outcome.keys)
-    for finding in found:
-        of_target = counts.setdefault(finding.target, {})
-        what = "findings" if finding.exit_code != Exit.DONE else "waiting"
-        of_target[what] = of_target.get(what, 0) + 1
-    return counts
-
-
 def _log_outcomes(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         place, count = outcome.place, len(outcome.keys)
@@ -376,7 +279,3 @@ def house_seal(seals: Sequence[Seal]) -> str:
     """The seal of the house chain, whose entry names the heads of all others: one witness for the book.
     Empty where nothing was entered."""
     return next((str(seal) for seal in seals if seal.chain == HOUSE), "")
-
-
-def _locked_gap(target: Target) -> Gap:
-    return Gap(target.name, target.kind, Why.LOCKED.value)

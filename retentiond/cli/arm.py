@@ -12,13 +12,13 @@ import click
 
 from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
+from retentiond.audit import standings_of
 from retentiond.cli.screen import waiting
 from retentiond.cli.session import Day, Session, now, say, session, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
 from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
-from retentiond.core.period import Period
 from retentiond.report.words import items
-from retentiond.targets import Target
+from retentiond.targets import Estate, Target
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger
@@ -59,14 +59,14 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
         else:
             proposal = None
         locks = current.config.ledger.directory
-        with _agreed(current, target, number, book, moment) as agreed:
+        with _agreed(current, estate, target, number, book, moment) as agreed:
             arming, seen = arm(
                 estate,
                 name,
                 number,
                 book,
                 locks,
-                moment,
+                now(),
                 who=f"{who()}, {agreed}" if agreed else who(),
                 told=since,
                 wait_seconds=wait_seconds,
@@ -83,13 +83,14 @@ def command(ctx: click.Context, name: str, number: int | None, told: object, wai
 
 
 @contextmanager
-def _agreed(current: Session, target: Target, number: int, book: Ledger, moment: datetime) -> Iterator[str]:
-    """Two persons agree to a shorter period than was last agreed to; else one is enough."""
-    arming, _ = book.standing(target.name)
-    if arming is None or target.period.is_never_shorter_than(Period.parse(arming.period)):
+def _agreed(
+    current: Session, estate: Estate, target: Target, number: int, book: Ledger, moment: datetime
+) -> Iterator[str]:
+    """Two persons agree to what lets mail go sooner than was last agreed to; else one is enough."""
+    if not standings_of(estate, book)[target.name].keeps_less:
         yield "approvers = 1" if current.config.policy.approvers == 1 else ""
         return
-    digest = digest_of("arm", target.name, target.rules, str(target.period))
+    digest = digest_of("arm", target.name, target.rules, str(target.period), str(target.longest or ""))
     with agreed_by_two(current, Request("arm", (target.name,), digest, number), moment) as agreed:
         yield agreed
 

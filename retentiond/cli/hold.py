@@ -86,7 +86,7 @@ def add(
         locks = current.config.ledger.directory
         told = waiting(current.quiet, "hold")
         with between_sweeps(estate, name, locks, wait_seconds, told, is_needed=conversation):
-            set_holds = hold(estate, name, found, order, book, moment)
+            set_holds = hold(estate, name, found, order, book, now())  # whoever asked may have waited
     say(current, f"{items(len(found))} held: {_folders(found)}.")
     for each in set_holds:
         say(current, f"Hold {each.id} of {each.target}: {GROUNDS[each.ground]}, {_until(each)}.")

@@ -19,11 +19,12 @@ import click
 from retentiond import logs
 from retentiond.cli.caller import caller
 from retentiond.config import Config, find, load, read_secret_bytes
+from retentiond.doors import estate_of
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
 from retentiond.mailbox.base import Marker
 from retentiond.report.words import elsewhere_sentence
-from retentiond.targets import Estate, estate_of
+from retentiond.targets import Estate
 
 if TYPE_CHECKING:
     from retentiond.ledger import Ledger

@@ -179,10 +179,11 @@ def _as_numbers(day: date | None) -> tuple[int, ...]:
 
 def _waits(part: Part, approved: Mapping[str, Approved]) -> bool:
     """Whether a stray waits for its home to be armed, which is a finding already."""
-    verdict = part.verdict
-    return isinstance(verdict, Refile) and any(
-        withheld.home == verdict.home for each in approved.values() for withheld in each.withheld
-    )
+    match part.verdict:
+        case Refile(home) | Destroy(Reason.ASTRAY_OVERDUE, str(home)):
+            return any(withheld.home == home for each in approved.values() for withheld in each.withheld)
+        case _:
+            return False
 
 
 def _hindrances(target: TargetPlan) -> Iterable[Finding]:

@@ -7,11 +7,12 @@ ask for beside the nightly rule (a reviewed plan, a purge, an erasure) carries i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from retentiond.core.model import Arming, Destroy, Forecast, Key, Limits, Place, Refile
+from retentiond.core.model import Arming, Destroy, Forecast, Key, Limits, Place, Reason, Refile, Verdict
 from retentiond.core.period import Period
 from retentiond.core.plan import Part, TargetPlan
 
@@ -32,12 +33,17 @@ class Standing:
     @property
     def is_armed(self) -> bool:
         """Whether somebody let this target loose under rules that took at least as much."""
-        if self.arming is None or self.arming.rules != self.rules:
+        return self.arming is not None and self.arming.rules == self.rules and not self.keeps_less
+
+    @property
+    def keeps_less(self) -> bool:
+        """Whether mail may go sooner than was last agreed to: only persons may agree to that."""
+        if self.arming is None:
             return False
         period = Period.parse(self.arming.period)
         longest = Period.parse(self.arming.longest) if self.arming.longest else period
         kept = self.longest or self.period
-        return self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest)
+        return not (self.period.is_never_shorter_than(period) and kept.is_never_shorter_than(longest))
 
     @property
     def foreseen(self) -> int:
@@ -155,13 +161,26 @@ def _approved(plan: TargetPlan, parts: Iterable[Part], standings: Mapping[str, S
     """What may be done. Where the look saw that nothing can be destroyed, nothing is tried."""
     hindered = {census.place for census in plan.censuses if census.hindrance is not None}
     allowed: list[Part] = []
-    withheld: list[HomeUnarmed] = []
+    withheld: Counter[str] = Counter()
     for part in parts:
         if part.place in hindered:
             continue
-        home = part.verdict.home if isinstance(part.verdict, Refile) else None
-        if home is not None and not standings[home].is_armed:
-            withheld.append(HomeUnarmed(plan.target, home, len(part.keys)))
+        home = _awaited_home(part.verdict, standings)
+        if home is not None:
+            withheld[home] += len(part.keys)
         else:
             allowed.append(part)
-    return Approved(_SEAL, plan.target, tuple(allowed), tuple(withheld))
+    waiting = tuple(HomeUnarmed(plan.target, home, count) for home, count in sorted(withheld.items()))
+    return Approved(_SEAL, plan.target, tuple(allowed), waiting)
+
+
+def _awaited_home(verdict: Verdict, standings: Mapping[str, Standing]) -> str | None:
+    """The helpline that must be armed first: a stray comes home to no other, and one that is overdue by a
+    period that nobody has agreed to stays (its advisor was armed for the shortest of all periods)."""
+    match verdict:
+        case Refile(home) if not standings[home].is_armed:
+            return home
+        case Destroy(Reason.ASTRAY_OVERDUE, str(home)) if standings[home].keeps_less:
+            return home
+        case _:
+            return None

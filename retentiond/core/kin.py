@@ -1,4 +1,4 @@
-"""Which marks belong together, in some 25 bytes a mark: a forest of sets over packed numbers.
+"""Which marks belong together, in some 20 bytes a mark: a forest of sets over packed numbers.
 
 Two marks belong together when one item bears or names both, or when a third belongs to either. A mark is
 known by its first eight bytes: among a million, two alike have a chance of one in thirty million, and would
@@ -22,8 +22,8 @@ class Kin:
 
     def __init__(self) -> None:
         self._prints = array("Q")
-        self._parents = array("L")
-        self._table = array("L", bytes(_FEWEST * array("L").itemsize))
+        self._parents = array("I")
+        self._table = array("I", bytes(_FEWEST * array("I").itemsize))
 
     def tell(self, marks: Iterable[Mark]) -> None:
         """These marks stand in one item: from now on they belong together."""
@@ -49,7 +49,7 @@ class Kin:
             self._prints.append(known)
             self._parents.append(len(self._parents))
             self._table[at] = len(self._prints)
-            if 2 * len(self._prints) > len(self._table):
+            if 3 * len(self._prints) > 2 * len(self._table):
                 self._widen()
             return len(self._prints) - 1
         return self._table[at] - 1
@@ -63,7 +63,7 @@ class Kin:
         return at
 
     def _widen(self) -> None:
-        self._table = array("L", bytes(2 * len(self._table) * self._table.itemsize))
+        self._table = array("I", bytes(2 * len(self._table) * self._table.itemsize))
         for number, known in enumerate(self._prints, start=1):
             self._table[self._at(known)] = number
 

@@ -73,7 +73,11 @@ class Period:
 
     def cutoff(self, now: datetime, zone: tzinfo) -> datetime:
         """The instant (UTC) before which an item must have been received to be due at `now`."""
-        return start_of(self.cutoff_day(now.astimezone(zone).date()), zone)
+        return self.cutoff_on(now.astimezone(zone).date(), zone)
+
+    def cutoff_on(self, today: date, zone: tzinfo) -> datetime:
+        """The same on a day of the zone."""
+        return start_of(self.cutoff_day(today), zone)
 
     @property
     def shortest_days(self) -> int:

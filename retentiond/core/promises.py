@@ -175,7 +175,8 @@ def overdue(plan: Plan, periods: Mapping[str, Period], zone: tzinfo, now: dateti
         for part in target.of(Destroy):
             if part.oldest is None or part.place in waiting:
                 continue
-            day = periods[target.target].after(part.oldest) + timedelta(days=1)
+            owner = part.verdict.on_behalf_of if isinstance(part.verdict, Destroy) else None
+            day = periods[owner or target.target].after(part.oldest) + timedelta(days=1)
             waited = now - start_of(day, zone)
             if waited > PATIENCE:
                 late.append(len(part.keys))

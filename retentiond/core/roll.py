@@ -1,12 +1,12 @@
-"""Many items with their marks, in a tenth of the memory that a tuple of them takes.
+"""Many items by the marks of their threads, in a tenth of the memory that a tuple of them takes.
 
 A sweep that asks for the marks of what is due may meet a million such items. They are packed here when a
-backend finds them, and unpacked one at a time when somebody reads them.
+backend finds them, and unpacked one at a time when somebody reads them. Nobody asks them for addresses, so
+none are kept: what they are called, what they answer and what the server counts as one is enough.
 """
 
 from __future__ import annotations
 
-import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,25 +20,26 @@ MARK = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NEVER = -(2**63)
-#: How many authors, senders, recipients and parents, and whether there are a message's and a
-#: conversation's mark; the marks follow.
-_COUNTS = struct.Struct("<IIII??")
+#: What is true of an item, in one byte.
+_HELD, _WAKES, _MESSAGE, _CONVERSATION = 1, 2, 4, 8
 
 
 class Roll(Sequence[Item]):
-    """Items of one folder, in the order in which they were found. They have no `sighting`."""
+    """Items of one folder, in the order in which they were found. They have no addresses, no `sighting`."""
 
-    __slots__ = ("_ends", "_held", "_keys", "_marks", "_place", "_received", "_seen", "_sizes")
+    __slots__ = ("_ends", "_flags", "_keys", "_marks", "_place", "_received", "_seen", "_sizes")
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self._keys: array[int] | list[Key] = array("Q")
         self._received = array("q")
-        self._seen = array("q")
         self._sizes = array("Q")
-        self._held = bytearray()
-        self._ends = array("Q", (0,))
+        self._flags = bytearray()
+        #: After how many marks each item's end.
+        self._ends = array("I", (0,))
         self._marks = bytearray()
+        #: By number; few know when they were first seen.
+        self._seen: dict[int, datetime] = {}
 
     @classmethod
     def of(cls, place: Place, items: Iterable[Item]) -> Self:
@@ -51,16 +52,23 @@ class Roll(Sequence[Item]):
     def _add(self, item: Item) -> None:
         assert item.ref.place == self._place, "of one folder"
         assert item.sighting is None, "mail, not letters"
-        key = item.ref.key
+        key, marks = item.ref.key, item.marks
         if isinstance(key, str) and isinstance(self._keys, array):
             self._keys = list(self._keys)
+        if item.first_seen is not None:
+            self._seen[len(self._keys)] = item.first_seen
         self._keys.append(key)  # type: ignore[arg-type]
         self._received.append(_number(item.received))
-        self._seen.append(_number(item.first_seen))
         self._sizes.append(item.size)
-        self._held.append(item.is_held | item.wakes_receipt << 1)
-        self._marks += _packed(item.marks)
-        self._ends.append(len(self._marks))
+        has_message, has_conversation = marks.message is not None, marks.conversation is not None
+        self._flags.append(
+            _HELD * item.is_held
+            | _WAKES * item.wakes_receipt
+            | _MESSAGE * has_message
+            | _CONVERSATION * has_conversation
+        )
+        self._marks += b"".join((marks.message or b"", marks.conversation or b"", *marks.parents))
+        self._ends.append(len(self._marks) // MARK)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -78,15 +86,23 @@ class Roll(Sequence[Item]):
         return self._at(range(len(self))[index])
 
     def _at(self, index: int) -> Item:
+        flags = self._flags[index]
         return Item(
             Ref(self._place, self._keys[index]),
             _moment(self._received[index]),
-            bool(self._held[index] & 1),
-            _unpacked(self._marks[self._ends[index] : self._ends[index + 1]]),
+            bool(flags & _HELD),
+            self._marks_of(index),
             self._sizes[index],
-            _moment(self._seen[index]),
-            wakes_receipt=bool(self._held[index] & 2),
+            self._seen.get(index),
+            wakes_receipt=bool(flags & _WAKES),
         )
+
+    def _marks_of(self, index: int) -> Marks:
+        flags, first, last = self._flags[index], self._ends[index], self._ends[index + 1]
+        marks: list[Mark] = [bytes(self._marks[at * MARK : (at + 1) * MARK]) for at in range(first, last)]
+        message = marks.pop(0) if flags & _MESSAGE else None
+        conversation = marks.pop(0) if flags & _CONVERSATION else None
+        return Marks(message=message, parents=frozenset(marks), conversation=conversation)
 
     def __repr__(self) -> str:
         return f"Roll({len(self)} items)"
@@ -99,24 +115,3 @@ def _number(moment: datetime | None) -> int:
 
 def _moment(number: int) -> datetime | None:
     return None if number == _NEVER else _EPOCH + number * _MICROSECOND
-
-
-def _packed(marks: Marks) -> bytes:
-    sets = (marks.authors, marks.senders, marks.recipients, marks.parents)
-    ones = (marks.message, marks.conversation)
-    counts = _COUNTS.pack(*map(len, sets), *(one is not None for one in ones))
-    many = (each for one in sets for each in one)
-    return b"".join((counts, *many, *(one for one in ones if one is not None)))
-
-
-def _unpacked(packed: bytes | bytearray) -> Marks:
-    *lengths, has_message, has_conversation = _COUNTS.unpack_from(packed)
-    rest = iter(bytes(packed[at : at + MARK]) for at in range(_COUNTS.size, len(packed), MARK))
-    authors, senders, recipients, parents = (_taken(rest, length) for length in lengths)
-    message = next(rest) if has_message else None
-    conversation = next(rest) if has_conversation else None
-    return Marks(authors, senders, recipients, message, parents, conversation)
-
-
-def _taken(marks: Iterator[Mark], count: int) -> frozenset[Mark]:
-    return frozenset(next(marks) for _ in range(count))

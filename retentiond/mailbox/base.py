@@ -120,7 +120,8 @@ class Question:
     believed. With `ahead`, the census counts what was received before that instant as well.
     `may_use_server_clock` is False for `--as-of`: searches must then go by date, not by age.
     `wants_marks` asks for the marks of what may be due and of what is held: these come as items, not in
-    lots, and nothing else is read for it. `wants_threads` asks for the marks of every message (a stated
+    lots, and nothing else is read for it. Addresses may be left out: no
+    conversation is followed by them. `wants_threads` asks for the marks of every message (a stated
     exception to the law of scale). Letters have no marks: neither changes anything there.
     `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,

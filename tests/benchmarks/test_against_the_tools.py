@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from retentiond.config import load
+from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
 from retentiond.mailbox.base import Marker
 from retentiond.sweep import sweep
-from retentiond.targets import estate_of
 from tests.servers.client import signed_in
 from tests.servers.dovecot import Dovecot
 from tests.servers.fixtures import DovecotFactory

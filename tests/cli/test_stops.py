@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from freezegun import freeze_time
 
 from retentiond.demo.authority import Authority
 from retentiond.demo.server import EmbeddedServer
+from retentiond.ledger import Ledger
+from retentiond.locks import held
 from tests.cli.conftest import NewOffice
 from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, YOUNG, Office, mail
+from tests.cli.test_hold import DUE_ID
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.proxy import Proxy
 from tests.servers.troubles import Trouble
@@ -172,6 +175,25 @@ def test_with_patience_the_sweep_goes_on_when_the_other_ends(office: Office) -> 
         threading.Timer(0.3, holder.stdin.close).start()
         assert office.run("sweep", "--wait", "30").code == 0
     assert office.count(HELPLINE, "Deleted Items") == 0
+
+
+def test_who_waited_long_for_a_sweep_is_entered_at_the_minute_it_is_by_then(office: Office) -> None:
+    """The other one has entered something meanwhile; that is no clock that runs behind."""
+    office.arm_all()
+    hold = ("hold", "add", HELPLINE, "--ground", "child-at-risk", "--conversation")
+    with freeze_time(datetime.now(UTC), tick=True, real_asyncio=True) as frozen:
+        for words, typed in ((("arm", HELPLINE, "--destroy", "1000"), None), (hold, DUE_ID)):
+            with ExitStack() as other:
+                other.enter_context(held(office.state, (HELPLINE,)))
+
+                def ends(other: ExitStack = other) -> None:
+                    frozen.tick(timedelta(minutes=20))
+                    with Ledger.open(office.state, (office.state / "ledger.key").read_bytes()) as book:
+                        book.record("asked", {"what": "purge", "who": "uid 1001"}, datetime.now(UTC))
+                    other.close()
+
+                threading.Timer(0.5, ends).start()
+                assert office.run(*words, "--wait", "3600", typed=typed).code == 0
 
 
 # ── several at once ──────────────────────────────────────────────────────────────────────────────

@@ -10,8 +10,8 @@ import pytest
 
 from retentiond.config import Access, Auth, Config, ExchangeAccount, shown
 from retentiond.core.period import Period
+from retentiond.doors import estate_of
 from retentiond.mailbox.base import Marker
-from retentiond.targets import estate_of
 from tests.config.conftest import Write
 from tests.config.test_faults import faults_of
 

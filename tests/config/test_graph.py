@@ -9,8 +9,8 @@ import pytest
 
 from retentiond.config import Config, GraphAccount, Proof, shown
 from retentiond.core.period import Period
+from retentiond.doors import estate_of
 from retentiond.mailbox.base import Marker
-from retentiond.targets import estate_of
 from tests.config.conftest import Write
 from tests.config.test_faults import faults_of
 

@@ -58,6 +58,11 @@ def test_a_clock_that_nobody_keeps_right_needs_a_server_that_agrees(
     assert (found.against if found else None) == against
 
 
+def test_where_nobody_answered_there_is_no_clock_to_doubt() -> None:
+    """Nothing will be done, and that no mailbox was reached is what must be told."""
+    assert doubt(NOW, {}, NOW - DAY, is_synchronised=False) is None
+
+
 @pytest.mark.parametrize(
     ("ahead", "is_doubted"), [(timedelta(minutes=4), False), (timedelta(minutes=6), True)]
 )

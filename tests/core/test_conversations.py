@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from retentiond.core.findings import Cause, of_plan
 from retentiond.core.fuse import Standing
+from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
     Arming,
     Census,
@@ -27,13 +29,15 @@ from retentiond.core.model import (
     Reason,
     Ref,
     Refile,
+    Review,
     Role,
     Snapshot,
     TargetView,
 )
 from retentiond.core.period import Period
-from retentiond.core.plan import House, Plan, make_plan
+from retentiond.core.plan import Plan
 from retentiond.core.policy import Terms
+from retentiond.core.roll import Roll
 
 NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/London")
@@ -154,6 +158,14 @@ def test_two_helplines_in_one_conversation_wait_for_each_other() -> None:
     assert verdicts(plan_of([first, second], line=6, youth=6)) == {1: DUE, 2: DUE}
 
 
+def test_a_reply_of_two_helplines_lives_as_long_as_either_keeps_it() -> None:
+    """A person must look whose it is; until then it keeps what it answers by the longer period."""
+    both = item(2, -20, "b", ["a"], target="ana")
+    both = replace(both, marks=replace(both.marks, authors=frozenset((b"line@", b"youth@"))))
+    found = verdicts(plan_of([item(1, -30, "a"), both], line=6, youth=9))
+    assert found == {1: KEPT, 2: Review(Reason.TWO_HELPLINES)}
+
+
 def test_twins_are_of_one_conversation_by_the_younger() -> None:
     assert verdicts(plan_of([item(1, -40, "a"), item(2, 0, "a")])) == {1: KEPT, 2: Keep()}
 
@@ -213,6 +225,12 @@ def test_a_whole_conversation_is_foreseen_when_it_falls_due_within_the_forecast(
     assert (line.due, line.ahead) == (0, foreseen)
 
 
+def test_what_is_held_was_never_foreseen_and_lowers_no_forecast() -> None:
+    held = item(1, -40, "a", is_held=True)
+    [line, _] = plan_of([held], ahead=1, younger=[item(9, 50, "b", ["a"])]).targets
+    assert line.ahead == 1
+
+
 def test_what_will_pass_the_longest_is_foreseen_and_what_hangs_by_it_alone() -> None:
     passing = item(1, -170, "bridge", ["root"])
     leaf = item(2, -20, "leaf", ["bridge"])
@@ -234,3 +252,24 @@ def test_what_will_pass_the_longest_is_foreseen_and_what_hangs_by_it_alone() -> 
 def test_only_what_would_take_more_disarms(armed: str, longest: Period | None, is_armed: bool) -> None:
     arming = Arming("rules", "6 months", 5, 0, 5, NOW, "uid 0", None, longest=armed)
     assert Standing("rules", Period(months=6), arming, longest=longest).is_armed is is_armed
+
+
+def test_twenty_thousand_past_their_period_take_less_than_three_mib() -> None:
+    """What follows from the look alone: 150 bytes an item, a million in 150 MiB (decision 0111)."""
+    place, count = Place("line", "inbox", Role.INBOX), 20_000
+    marks = [
+        Marks(message=n.to_bytes(16), parents=frozenset((max(0, n - 1).to_bytes(16),))) for n in range(count)
+    ]
+    items = (Item(Ref(place, n), CUTOFF - (1 + n % 90) * DAY, marks=marks[n]) for n in range(count))
+    tracemalloc.start()
+    folder = FolderView(Census(place, count, count), (), Roll.of(place, items))
+    answer = item(count, 9, "answer")
+    answer = replace(
+        answer, marks=replace(answer.marks, message=b"a" * 16, parents=frozenset(((9).to_bytes(16),)))
+    )
+    views = (TargetView("line", Kind.HELPLINE, (folder,), (answer,)), TargetView("ana", Kind.ADVISOR, ()))
+    plan = make_plan(Snapshot(NOW, views), house())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (plan.targets[0].due, plan.targets[0].count(Keep)) == (0, count), "one chain, and it lives"
+    assert peak < 150 * count

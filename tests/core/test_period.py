@@ -69,6 +69,14 @@ def test_half_past_eleven_and_half_past_midnight_in_summer_time() -> None:
     assert cutoff == datetime(2026, 6, 1, 23, 0, tzinfo=UTC)
 
 
+def test_today_is_the_day_of_the_zone() -> None:
+    """Half past eleven in London is tomorrow in Berlin already."""
+    now = datetime(2026, 12, 1, 23, 30, tzinfo=UTC)
+    assert SIX.cutoff(now, LONDON).astimezone(LONDON).date() == date(2026, 6, 1)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert SIX.cutoff(now, berlin).astimezone(berlin).date() == date(2026, 6, 2)
+
+
 periods = st.one_of(
     st.builds(Period, months=st.integers(1, 120), days=st.just(0)),
     st.builds(Period, months=st.just(0), days=st.integers(28, LONGEST_DAYS)),
@@ -98,6 +106,7 @@ def test_a_span_lies_between_its_shortest_and_its_longest(period: Period, day: d
 
 
 @given(periods, periods, days)
+@example(SIX, Period(days=183), date(2026, 8, 20))
 def test_a_period_that_is_never_shorter_never_has_a_later_cutoff(
     new: Period, old: Period, today: date
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retentiond.core.findings import Cause, of_fuse, of_plan
+from retentiond.core.findings import Cause, of_fuse, of_plan, of_sweep
 from retentiond.core.fuse import Approved, Standing, Unarmed, Unforeseen, approve, approve_reviewed
+from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
     Arming,
     Census,
@@ -37,7 +39,7 @@ from retentiond.core.model import (
     TargetView,
 )
 from retentiond.core.period import Period
-from retentiond.core.plan import House, Plan, TargetPlan, keys_from, make_plan, ranges
+from retentiond.core.plan import Plan, TargetPlan, keys_from, ranges
 from retentiond.core.policy import Terms
 
 NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)
@@ -51,6 +53,7 @@ receipts = st.one_of(
     st.none(),
     st.datetimes(datetime(1980, 1, 1), datetime(2027, 12, 1)).map(lambda d: d.replace(tzinfo=UTC)),
     st.timedeltas(timedelta(hours=-30), timedelta(hours=30)).map(lambda d: CUTOFF + d),
+    st.timedeltas(timedelta(hours=-30), timedelta(hours=30)).map(lambda d: TERMS.latest + d),
 )
 
 
@@ -117,6 +120,36 @@ def test_every_item_has_exactly_one_verdict_and_the_parts_sum_to_the_census(
                 raise AssertionError(verdict)
 
 
+@pytest.mark.parametrize(
+    "received", [TERMS.latest + timedelta(seconds=1), TERMS.earliest - timedelta(seconds=1)]
+)
+def test_a_date_that_cannot_be_believed_is_neither_old_nor_young(received: datetime) -> None:
+    assert verdicts(plan_of(line(Item(Ref(INBOX, 1), received))), "line") == {1: Review()}
+
+
+def test_a_lot_of_which_some_may_not_be_due_is_kept() -> None:
+    """Only an upper bound of its dates is known."""
+    plan = plan_of(line(lots=(Lot(INBOX, (1, 2), CUTOFF + timedelta(seconds=1)),)))
+    assert verdicts(plan, "line") == {1: Keep(), 2: Keep()}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        Item(Ref(INBOX, 1), CUTOFF - timedelta(days=1), wakes_receipt=True),
+        Item(Ref(INBOX, 1), None, first_seen=CUTOFF - timedelta(days=1), wakes_receipt=True),
+        replace(stray(1, CUTOFF - timedelta(days=1)), wakes_receipt=True),
+        replace(stray(1, NOW), wakes_receipt=True),
+    ],
+)
+def test_what_may_make_the_server_send_a_receipt_is_for_a_person(item: Item) -> None:
+    """Unread, and its sender asked to be told: neither destroyed nor moved, wherever it lies (P7)."""
+    is_astray = item.ref.place == SENT
+    plan = plan_of(line(), ana(item)) if is_astray else plan_of(line(item))
+    [verdict] = verdicts(plan, "ana" if is_astray else "line").values()
+    assert isinstance(verdict, Review)
+
+
 def test_a_lot_and_the_items_near_its_edge_become_one_part() -> None:
     lot = Lot(INBOX, (1, 2, 3), CUTOFF - timedelta(days=1), oldest=date(2025, 1, 1), newest=date(2026, 5, 1))
     edge = Item(Ref(INBOX, 4), CUTOFF - timedelta(seconds=1))
@@ -140,6 +173,23 @@ def test_strays_go_home_or_are_destroyed_where_they_lie_on_their_day() -> None:
     }
 
 
+def test_a_reply_with_the_signs_of_two_helplines_is_for_a_person() -> None:
+    helplines = (*HOUSE.helplines, Helpline("youth", frozenset((b"youth@",))))
+    both = replace(stray(1, CUTOFF - timedelta(days=3)), marks=Marks(frozenset((b"line@", b"youth@"))))
+    house = replace(HOUSE, terms={"line": TERMS, "youth": TERMS}, helplines=helplines)
+    plan = make_plan(Snapshot(NOW, (line(), ana(both))), house)
+    assert verdicts(plan, "ana") == {1: Review(Reason.TWO_HELPLINES)}
+
+
+def test_an_erasure_leaves_alone_what_is_an_advisors_own() -> None:
+    """Even where a mailbox brought it: only a helpline's replies are judged at all (P3)."""
+    private, reply = stray(1, NOW, b"them@"), stray(2, NOW)
+    reply = replace(reply, marks=replace(reply.marks, recipients=frozenset((b"them@",))))
+    house = replace(HOUSE, correspondents=frozenset((b"them@",)), insiders=frozenset((b"line@",)))
+    plan = make_plan(Snapshot(NOW, (line(), ana(private, reply))), house)
+    assert verdicts(plan, "ana") == {1: Keep(Reason.NOT_OURS), 2: Destroy(Reason.ERASURE, "line")}
+
+
 def test_where_the_home_cannot_be_reached_only_the_refiles_to_it_wait() -> None:
     gap = Gap("line", Kind.HELPLINE, "network")
     plan = plan_of(ana(stray(1, NOW), stray(2, CUTOFF - timedelta(days=3))), gaps=(gap,))
@@ -159,6 +209,9 @@ def test_what_is_due_where_nothing_can_be_destroyed_is_a_finding() -> None:
     plan = plan_of(line(lots=(lot,), hindrance=Hindrance.NO_UIDPLUS))
     (finding,) = of_plan(plan, CUTOFF.date())
     assert (finding.cause, finding.count, finding.detail) == (Cause.HINDERED, 2, "no-uidplus")
+    approved = approve(plan.targets[0], {"line": armed(forecast=2)}, Limits())
+    assert isinstance(approved, Approved)
+    assert approved.parts == (), "and nothing is tried there"
 
 
 # ── the fuse ─────────────────────────────────────────────────────────────────────────────────────
@@ -225,6 +278,33 @@ def test_a_stray_whose_home_is_not_armed_waits_and_the_rest_goes_on() -> None:
     assert isinstance(verdict, Approved)
     assert [part.keys for part in verdict.parts] == [(2,)]
     assert [(each.home, each.count) for each in verdict.withheld] == [("line", 1)]
+
+
+def test_what_waits_for_one_home_is_one_finding_with_all_of_it() -> None:
+    bin_of_hers = Place("ana", "trash", Role.TRASH, 4)
+    both = (stray(1, NOW), replace(stray(2, NOW), ref=Ref(bin_of_hers, 2)))
+    plan = plan_of(line(), ana(*both)).target("ana")
+    assert plan is not None
+    verdict = approve(plan, {"line": Standing("rules", Period(months=6)), "ana": armed()}, Limits())
+    assert isinstance(verdict, Approved)
+    assert [(each.cause, each.count) for each in of_fuse(verdict.withheld)] == [(Cause.HOME_UNARMED, 2)]
+
+
+def test_an_overdue_stray_of_a_helpline_that_would_keep_less_than_was_agreed_to_waits() -> None:
+    """Its advisor was armed for the shortest period of all; this helpline's became shorter than agreed."""
+    plan = plan_of(line(), ana(stray(2, CUTOFF - timedelta(days=9))))
+    advisors = plan.target("ana")
+    assert advisors is not None
+    arming = replace(armed().arming, period="12 months")  # type: ignore[type-var]
+    shorter = Standing("rules", Period(months=6), arming, Forecast(0, NOW, 0))
+    verdict = approve(advisors, {"line": shorter, "ana": armed()}, Limits())
+    assert isinstance(verdict, Approved)
+    assert verdict.parts == ()
+    assert [(each.home, each.count) for each in verdict.withheld] == [("line", 1)]
+    assert of_sweep({"ana": verdict}, (), plan, {}) == [], "one finding is enough"
+    reviewed = approve_reviewed(advisors, {SENT: frozenset((2,))}, {"line": shorter, "ana": armed()})
+    assert isinstance(reviewed, Approved)
+    assert reviewed.parts == ()
 
 
 @given(st.frozensets(st.integers(1, 12)), st.frozensets(st.integers(1, 12)))

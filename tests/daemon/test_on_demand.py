@@ -269,6 +269,21 @@ def test_a_shorter_period_needs_two_persons(desk: Desk, start: Start) -> None:
     assert armed[-1] == f"uid {FIRST}, agreed to by uid {SECOND}"
 
 
+def test_a_conversation_that_may_keep_less_long_needs_two_persons(desk: Desk, start: Start) -> None:
+    by_conversation = '[policy]\nclock = "conversation"\nlongest = "{}"\n'
+    desk.furnish(by_conversation.format("18 months"))
+    with served(desk, start):
+        assert desk.ask(FIRST, "arm", "line", "--destroy", str(DUE)).code == 0
+    for less in (by_conversation.format("9 months"), ""):
+        desk.furnish(less)
+        with served(desk, start):
+            told = desk.ask(FIRST, "arm", "line", "--destroy", str(DUE))
+            assert told.code == 3
+            assert re.search(r"retentiond approve \S+ --destroy \d+", told.err)
+    armed = [each for each in desk.events("armed") if each["target"] == "line"]
+    assert armed[-1]["longest"] == "18 months"
+
+
 def test_what_is_younger_than_its_period_is_purged_by_two(desk: Desk, start: Start) -> None:
     """The plan that was shown, its number, and another person; then the very same command."""
     words = ("purge", "line", "--older-than", f"{datetime.now(UTC):%Y-%m-%d}", "--destroy", f"{DUE + YOUNG}")

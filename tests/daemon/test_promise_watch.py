@@ -17,7 +17,7 @@ from retentiond import acknowledgement, condition
 from retentiond import pause as pauses
 from retentiond.alert import CODES
 from retentiond.audit import Progress
-from retentiond.condition import Condition
+from retentiond.condition import Condition, Counts
 from retentiond.core.findings import Cause
 from retentiond.core.model import Hindrance
 from retentiond.core.period import Period
@@ -26,7 +26,7 @@ from retentiond.errors import LedgerDamaged
 from retentiond.ledger import Ledger
 from retentiond.metrics import Monitor
 from retentiond.pause import Pause
-from retentiond.retirement import ITSELF, retire
+from retentiond.retirement import ITSELF, left_behind, retire
 from retentiond.rounds import Service, begin, make_round, watch
 from retentiond.targets import Estate
 from tests.daemon.test_metrics import told
@@ -441,3 +441,13 @@ def test_the_service_takes_an_acknowledgement_from_another_process(watching: Wat
     found = watching.nights(3)
     assert watching.has("R01")
     assert not any(each.needs_another(datetime.now(UTC)) for each in found.concerns)
+
+
+@pytest.mark.parametrize(("left", "waits"), [(None, True), (3, True), (0, False)])
+def test_a_target_in_which_nobody_counted_is_not_taken_for_an_empty_one(
+    left: int | None, waits: bool
+) -> None:
+    """It left the configuration: what is there would stay for ever, and nobody would be told."""
+    before = Condition(counts=(Counts("line", 0, 0, 0, True, NOW, left),))
+    found = left_behind((), {"line": None}, before, NOW)
+    assert [each.target for each in found] == (["line"] if waits else [])

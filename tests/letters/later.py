@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from retentiond.config import load
 from retentiond.core.model import Kind
+from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
 from retentiond.mailbox.base import Marker
-from retentiond.targets import Estate, estate_of
+from retentiond.targets import Estate
 from tests.letters.world import World
 
 

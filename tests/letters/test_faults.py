@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from retentiond.core.model import Result
+from retentiond.doors import estate_of
 from retentiond.mailbox import letters_walk
 from retentiond.mailbox.base import Marker
 from retentiond.mailbox.letters import LettersMailbox
-from retentiond.targets import estate_of
 from tests.letters.world import NAME, OLD, YOUNG, World, world
 from tests.servers.seed import CANARY
 

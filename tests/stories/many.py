@@ -21,11 +21,12 @@ from typing import Self
 from retentiond.config import Config, Schedule, load
 from retentiond.core.model import Arming, Kind, Limits
 from retentiond.daemon import Daemon
+from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
 from retentiond.mailbox.base import Mailbox, Marker, Scope
 from retentiond.mailbox.memory import MemoryMailbox, MemoryServer
 from retentiond.rounds import Service
-from retentiond.targets import Estate, Target, estate_of
+from retentiond.targets import Estate, Target
 from tests.stories.small_world import SIX, ZONE, mail
 
 MESSAGES = 100

@@ -15,12 +15,12 @@ from retentiond import machine_clock
 from retentiond.arming import arm
 from retentiond.config import load
 from retentiond.core.findings import Cause
+from retentiond.doors import estate_of
 from retentiond.errors import ClockDoubted
 from retentiond.mailbox.base import Marker
 from retentiond.sweep import sweep
-from retentiond.targets import estate_of
 from tests.daemon.night import Night
-from tests.stories.small_world import CUTOFF, NOW, World, mail
+from tests.stories.small_world import CUTOFF, NOW, PowerCut, World, mail
 
 OLD = CUTOFF - timedelta(days=3)
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,30 @@ def test_a_clock_a_year_ahead_that_servers_share_stops_every_target(
         book.verify()
     world.server.clock_offset = timedelta()
     assert world.sweep(NOW + timedelta(days=1)).exit_code == 0
+
+
+def test_a_long_silence_that_began_with_a_power_cut_is_one_all_the_same(world: World) -> None:
+    """What the cut left open is not settled before the time is believed: no entry bears that day."""
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    for number in range(60):
+        world.put("line", "INBOX", mail("writer@post.example", f"l{number}"), NOW - timedelta(days=number))
+    world.put("youth", "INBOX", mail("writer@post.example", "small"), NOW - timedelta(days=2))
+    world.arm_all()
+
+    def cut(what: str, is_done: bool) -> None:
+        if what == "expunge" and is_done:
+            raise PowerCut
+
+    world.server.on_effect = cut
+    with pytest.raises(PowerCut):
+        world.sweep()
+    world.server.on_effect = lambda *_: None
+    before = world.state()
+    report = world.sweep(NOW + timedelta(days=365))
+    assert (report.exit_code, report.outcomes, report.recovered) == (3, (), ())
+    assert world.state() == before
+    report = world.sweep(NOW + timedelta(days=1))
+    assert (report.exit_code, len(report.recovered)) == (0, 1), "the right clock goes on tonight"
 
 
 def test_after_a_long_silence_arming_is_somebodys_word_for_the_day(world: World) -> None:

@@ -264,6 +264,47 @@ def test_an_old_twin_at_home_is_no_twin_of_a_stray_that_is_not_due(tmp_path: Pat
     assert world.sweep().outcomes == ()
 
 
+def test_a_twin_past_the_longest_is_no_twin_of_a_stray_that_its_conversation_keeps(tmp_path: Path) -> None:
+    """The copy at home goes tonight; the stray would too, were it taken for the same."""
+    world = World(tmp_path, longest=YEAR)
+    reply = mail(LINE, "reply", answers="question")
+    world.put("line", "Sent", reply, LONGEST - timedelta(days=1))
+    world.put("ana", "Sent", reply, CUTOFF - timedelta(days=1))
+    world.put(
+        "line", "INBOX", mail("writer@post.example", "more", answers="question"), CUTOFF + timedelta(days=9)
+    )
+    world.arm_all()
+    assert world.sweep().exit_code == 0
+    [stored] = world.server.mailbox("line")["Sent"].messages.values()
+    assert (stored.content, stored.received) == (reply, CUTOFF - timedelta(days=1))
+    assert not world.contents("ana", "Sent")
+
+
+def test_what_nobody_can_date_keeps_its_conversation_until_it_is_old_by_when_it_was_seen(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, longest=YEAR)
+    world.put("line", "INBOX", mail("writer@post.example", "question"), NEW)
+    world.put("line", "INBOX", mail("writer@post.example", "more", answers="question"), None)
+    world.arm_all()
+    for days in range(0, 184, 30):
+        world.sweep(NOW + timedelta(days=days))
+    assert len(world.contents("line", "INBOX")) == 2
+    assert world.sweep(NOW + timedelta(days=184)).exit_code == 0
+    assert not world.contents("line", "INBOX")
+
+
+def test_what_is_held_links_what_hangs_by_it_however_old_it_is(tmp_path: Path) -> None:
+    """The younger one is related to what is due by nothing but what is held."""
+    world = World(tmp_path, longest=YEAR)
+    held = mail(LINE, "held", answers="gone")
+    world.put("line", "Sent", held, LONGEST - timedelta(days=9), HELD)
+    world.put("line", "INBOX", mail("writer@post.example", "due", answers="held"), OLD)
+    world.put("line", "INBOX", mail("writer@post.example", "young", answers="gone"), NEW)
+    world.arm_all()
+    assert world.sweep().outcomes == ()
+
+
 def test_one_target_alone_is_swept_by_all_that_is_known_of_its_conversations(tmp_path: Path) -> None:
     world = World(tmp_path, longest=YEAR)
     world.put("line", "INBOX", mail("writer@post.example", "question"), OLD)

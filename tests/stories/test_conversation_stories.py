@@ -87,8 +87,8 @@ def test_who_keeps_less_long_must_be_armed_again(helpline: World) -> None:  # no
     helpline.arm()
     helpline.write_configuration(BY_CONVERSATION + 'longest = "18 months"\n')
     assert helpline.run("sweep") == 0
-    for less in ('[policy]\nclock = "conversation"\nlongest = "7 months"\n', ""):
-        helpline.write_configuration(less)
+    for less in ('clock = "conversation"\nlongest = "7 months"\n', ""):
+        helpline.write_configuration("[policy]\napprovers = 1\n" + less)
         assert helpline.run("sweep") == 1
         assert "not armed" in helpline.printed[-1] + helpline.complaints
     assert len(helpline.mail(helpline.line, Role.INBOX)) == 2

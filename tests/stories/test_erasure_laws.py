@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retentiond.core.holds import Ground
-from retentiond.core.model import Hold, Reason, Review
+from retentiond.core.model import Destroy, Hold, Reason, Review
 from retentiond.errors import NotArmed, PurgeRefused, Unreachable
 from retentiond.holding import Order, find, hold
 from retentiond.locks import held
@@ -76,6 +76,10 @@ def test_each_item_has_its_verdict_and_an_audit_changes_nothing(world: World) ->
     parts = [part for target in proposal.plan.targets for part in target.parts]
     assert {part.verdict.reason for part in parts} == {Reason.ERASURE, Reason.HELD, Reason.THIRD_PARTY}
     assert all(part.oldest is part.newest is None for part in parts), "no day of anybody's mail is told"
+    homes = {
+        (part.place.target, part.verdict.on_behalf_of) for part in parts if isinstance(part.verdict, Destroy)
+    }
+    assert homes == {("line", None), ("youth", None), ("ana", "line"), ("ben", "youth")}
     assert world.state() == before
 
 

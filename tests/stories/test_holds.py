@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -12,13 +13,16 @@ import pytest
 
 from retentiond.audit import Audit, audit
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.holds import BY_SIGN, Ground, Registered
-from retentiond.core.model import Reason, Result
+from retentiond.core.holds import BY_SIGN, Ground, Registered, Sought
+from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Result, Role, TargetView
 from retentiond.core.promises import Concern, of_findings
-from retentiond.errors import NothingFound, Refused, Unreachable, Why
+from retentiond.core.roll import Roll
+from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
-from retentiond.mailbox.base import Wanted
+from retentiond.mailbox.base import Marker, Question, Scope, Wanted
+from retentiond.mailbox.memory import MemoryMailbox
+from retentiond.signs import with_signs
 from retentiond.sweep import Report
 from tests.stories.small_world import CUTOFF, HELD, LINE, NOW, World, mail
 
@@ -119,6 +123,38 @@ def test_what_is_not_there_cannot_be_held(world: World) -> None:
     with pytest.raises(NothingFound):
         hold_by_command(world, by_id("nowhere"))
     assert register(world) == ()
+
+
+@pytest.mark.parametrize("ahead", [365, -365])
+def test_a_clock_that_the_server_or_the_ledger_contradicts_enters_no_hold(world: World, ahead: int) -> None:
+    """An entry of next year would leave nobody who could sweep until then. The sign is not touched either."""
+    world.put("line", "INBOX", mail(WRITER, "held"), OLD)
+    world.arm_all()
+    registered = hold_by_command(world, by_id("held"))
+    world.put("line", "INBOX", mail(WRITER, "wanted"), OLD)
+    before, wrong = world.state(), NOW + ahead * DAY
+    world.server.clock_offset = -ahead * DAY
+    with pytest.raises(ClockDoubted):
+        hold_by_command(world, by_id("wanted"), now=wrong)
+    with world.book() as book, pytest.raises(ClockDoubted):
+        release(world.estate(book), registered, book, "uid 1000", wrong)
+    assert world.state() == before
+    with world.book() as book:
+        assert book.last_minute() == NOW.replace(second=0)
+
+
+def test_a_hold_of_somebody_who_left_is_released(world: World) -> None:
+    """What bore it came home; the advisor's mailbox, where it was last seen, is no target any more."""
+    world.put("ana", "Sent", mail(LINE, "reply"), YOUNG)
+    world.arm_all()
+    registered = hold_by_command(world, by_id("reply"), "ana")
+    assert registered.target == "line"
+    assert [sign.lies_in for sign in registered.signs] == ["ana"]
+    with world.book() as book:
+        estate = world.estate(book)
+        without = replace(estate, targets=tuple(each for each in estate.targets if each.name != "ana"))
+        assert release(without, registered, book, "uid 1000", NOW) == Released(0, 0)
+        assert book.holds.all() == ()
 
 
 def test_a_server_that_keeps_no_keyword_is_not_believed(world: World) -> None:
@@ -376,6 +412,34 @@ def test_a_link_that_lies_in_an_advisors_folder_holds_a_conversation_together(wo
     assert world.sweep().outcomes == ()
 
 
+def test_one_message_without_a_number_among_very_many_costs_no_more_memory(world: World) -> None:
+    """It is known by where it lies; the others stay packed (house: memory stays flat)."""
+    nameless = world.put(
+        "line", "INBOX", mail(WRITER, "x").replace(b"Message-ID: <x@x.example>\r\n", b""), OLD
+    )
+    scope, count = Scope("line", Kind.HELPLINE, (LINE,)), 20_000
+    with world.book() as book:
+        marker = Marker(book.mark_key)
+    mailbox = MemoryMailbox(world.server, "line", scope, marker)
+    place = next(view.place for view in mailbox.look(world_question(world)) if view.place.role is Role.INBOX)
+    numbers = (Marks(message=n.to_bytes(16) if n != nameless else None) for n in range(1, count + 1))
+    roll = Roll.of(place, (Item(Ref(place, n), OLD, marks=each) for n, each in enumerate(numbers, 1)))
+    view = TargetView("line", Kind.HELPLINE, (FolderView(Census(place, count), (), roll),))
+    tracemalloc.start()
+    [folder] = with_signs(mailbox, view, Sought(threads=frozenset((b"a conversation's",))), marker).folders
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(folder.items) == count
+    assert all(item.marks.message for item in folder.items)
+    assert peak < 150 * count
+
+
+def world_question(world: World) -> Question:
+    with world.book() as book:
+        estate = world.estate(book)
+        return estate.question(estate.target("line"), NOW)
+
+
 def test_marks_are_asked_for_only_where_a_sign_is_missed_or_a_conversation_held(world: World) -> None:
     """The law of scale: what is due is not read because something else is held."""
     for n in range(20):
@@ -409,6 +473,20 @@ def test_what_is_released_is_judged_anew(world: World) -> None:
     assert world.contents("line", "INBOX") == [mail(WRITER, "b")]
     assert [each.id for each in register(world)] == [second.id]
     assert events(world) == ["hold added", "hold added", "hold released"]
+
+
+def test_what_another_hold_is_on_keeps_its_sign(world: World) -> None:
+    world.put("line", "INBOX", mail(WRITER, "both"), OLD)
+    world.put("line", "INBOX", mail(WRITER, "one"), OLD)
+    world.arm_all()
+    of_all = hold_by_command(world, Wanted(address=WRITER))
+    hold_by_command(world, by_id("both"))
+    with world.book() as book:
+        assert release(world.estate(book), of_all, book, "uid 1000", NOW) == Released(1, 1)
+    world.sweep()
+    assert world.contents("line", "INBOX") == [mail(WRITER, "both")]
+    [stored] = world.server.mailbox("line")["INBOX"].messages.values()
+    assert HELD in stored.flags
 
 
 def test_what_lies_in_the_hold_folder_is_released_by_moving_it_out(world: World) -> None:
