@@ -22,7 +22,9 @@ def generate() -> int:
     return 0
 
 
-@command.command(epilog="Example: retentiond config show")
+@command.command(
+    short_help="Print the configuration in force, without secrets.", epilog="Example: retentiond config show"
+)
 @click.pass_context
 def show(ctx: click.Context) -> int:
     """Print the configuration in force, defaults included; secrets as references only."""

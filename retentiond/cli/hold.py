@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from retentiond.cli.screen import show_table, waiting
-from retentiond.cli.session import Day, now, say, session, who
+from retentiond.cli.session import Day, now, say, session, wait_option, who
 from retentiond.core.holds import BY_SIGN, REVIEW_AFTER, Ground, Registered
 from retentiond.core.model import Item, Kind
 from retentiond.core.period import Period, start_of
@@ -32,9 +32,6 @@ _LONGEST = Period(months=12)
 _STATED = [ground.value for ground in Ground if ground is not Ground.NOT_STATED]
 _DAY = Day()
 _ground = click.option("--ground", type=click.Choice(_STATED), help="Why it is kept.")
-_wait = click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
-)
 
 
 @click.group(epilog="Example: retentiond hold add listening-line --ground child-at-risk")
@@ -56,7 +53,7 @@ def command() -> None:
 @_ground
 @click.option("--review", type=_DAY, help="When somebody looks again (else in 30 days; 12 months at most).")
 @click.option("--conversation", is_flag=True, help="Also what it answers, its answers, and later ones.")
-@_wait
+@wait_option
 @click.pass_context
 def add(
     ctx: click.Context,
@@ -93,7 +90,11 @@ def add(
     return 0
 
 
-@command.command("list", epilog="Example: retentiond hold list --overdue")
+@command.command(
+    "list",
+    short_help="The register: every hold, and when somebody must look again.",
+    epilog="Example: retentiond hold list --overdue",
+)
 @click.option("--overdue", is_flag=True, help="Only those past their review.")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
@@ -116,7 +117,10 @@ def list_holds(ctx: click.Context, overdue: bool, as_document: bool) -> int:
     return 0
 
 
-@command.command(epilog="Example: retentiond hold review k7m3qa --until 2027-02-01 --ground child-at-risk")
+@command.command(
+    short_help="Say that somebody looked: it stands until a day.",
+    epilog="Example: retentiond hold review k7m3qa --until 2027-02-01 --ground child-at-risk",
+)
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 @click.option("--until", type=_DAY, required=True, help="When somebody must look again (12 months at most).")
 @_ground
@@ -134,7 +138,9 @@ def review(ctx: click.Context, ids: tuple[str, ...], until: datetime, ground: st
     return 0
 
 
-@command.command(epilog="Example: retentiond hold release k7m3qa")
+@command.command(
+    short_help="End a hold; what it kept is judged anew.", epilog="Example: retentiond hold release k7m3qa"
+)
 @click.argument("id", metavar="ID")
 @click.pass_context
 def release(ctx: click.Context, id: str) -> int:

@@ -17,7 +17,9 @@ def command() -> None:
     """The book of what was done. Append-only, chained, signed; it holds no personal data."""
 
 
-@command.command(epilog="Example: retentiond ledger init")
+@command.command(
+    short_help="Make the ledger, its key and its public key.", epilog="Example: retentiond ledger init"
+)
 @click.pass_context
 def init(ctx: click.Context) -> int:
     """Make the ledger, its key (where the reference is a file) and its public key. Overwrites nothing."""
@@ -66,7 +68,7 @@ def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
 
 @command.command(epilog="Example: retentiond ledger show --chain listening-line --last 5")
 @click.option("--chain", metavar="NAME", help="One chain alone: a target's alias, or house.")
-@click.option("--last", type=click.IntRange(1), default=20, help="How many entries.")
+@click.option("--last", type=click.IntRange(1), metavar="NUMBER", default=20, help="How many entries.")
 @click.pass_context
 def show(ctx: click.Context, chain: str | None, last: int) -> int:
     """Show the newest entries, oldest first, as JSON."""
@@ -97,10 +99,18 @@ def upgrade(ctx: click.Context) -> int:
     return 0
 
 
-@command.command("accept-loss", epilog="Example: retentiond ledger accept-loss ana --count 1")
+@command.command(
+    "accept-loss",
+    short_help="Go on after replies were lost on their way home.",
+    epilog="Example: retentiond ledger accept-loss advisor-7 --count 1",
+)
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--count", type=click.IntRange(1), required=True, help="How many replies stand in neither mailbox."
+    "--count",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    required=True,
+    help="How many replies stand in neither mailbox.",
 )
 @click.pass_context
 def accept_loss(ctx: click.Context, name: str, count: int) -> int:
@@ -118,7 +128,10 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
     return 0
 
 
-@command.command(epilog="Example: retentiond ledger export > ledger.jsonl")
+@command.command(
+    short_help="Write the book out, to be verified without this program.",
+    epilog="Example: retentiond ledger export > ledger.jsonl",
+)
 @click.pass_context
 def export(ctx: click.Context) -> int:
     """Write the whole book as JSON Lines, to be verified without this program (docs/auditor.md)."""
