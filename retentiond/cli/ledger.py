@@ -124,7 +124,8 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
     with current.estate_with_ledger() as (estate, book):
         locks = current.config.ledger.directory
         closed = close_lost(estate, book, locks, name, count, now(), who=who())
-    say(current, f"{name}: {closed} open intents closed." if closed else f"{name}: nothing of it is lost.")
+    entered = f"{name}: the loss of {count} is entered, and the next sweep goes on."
+    say(current, entered if closed else f"{name}: none of its replies is lost; nothing was done.")
     return 0
 
 
