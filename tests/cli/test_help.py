@@ -224,6 +224,10 @@ def test_help_imports_no_mail_library() -> None:
         "structlog",
         "rich",
         "pymap",
+        "msal",
+        "apprise",
+        "prometheus_client",
+        "jinja2",
     }
     assert not imported & (foreign | {"cryptography", "requests", "apscheduler"})
 
