@@ -215,3 +215,12 @@ def test_everything_stops_for_a_lost_reply_until_the_sentence_that_was_shown_is_
     armed.run(*way_on).is_done(f"{ADVISOR}: none of its replies is lost; nothing was done.")
     assert armed.run("sweep").code == 0
     assert armed.count(HELPLINE, "Deleted Items") == 0, "what was due goes again"
+
+
+def test_status_tells_of_a_lost_reply_what_is_to_be_typed(armed: Office) -> None:
+    lose_a_reply(armed)
+    assert armed.run("daemon", "--once").code == 65
+    told = armed.run("status").has(1, "1 item on the way home", f"accept-loss {ADVISOR} --count 1")
+    line = next(line for line in told.err.splitlines() if "accept-loss" in line)
+    armed.run(*line.rpartition("retentiond ")[2].split()).is_done("the next sweep goes on")
+    assert armed.run("daemon", "--once").code == 0
