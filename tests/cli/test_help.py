@@ -100,6 +100,21 @@ def test_help_says_in_plain_words_what_is_to_be_typed(capsys: pytest.CaptureFixt
         assert alone == [], f"{words}: an option of which nothing is said"
 
 
+def test_every_page_that_the_program_names_is_there_with_the_section_that_it_names() -> None:
+    sources = [*(ROOT / "retentiond").rglob("*.py"), ROOT / "config/retentiond.example.toml"]
+    named = {
+        found
+        for source in sources
+        for found in re.findall(
+            r"(docs/[\w/-]+\.md)(?:, ([A-Z][a-z]+(?: [a-z]+)*))?", source.read_text("utf-8")
+        )
+    }
+    assert ("docs/admin/imap.md", "What to do when") in named
+    for page, section in named:
+        text = (ROOT / page).read_text("utf-8")
+        assert not section or re.search(rf"^#+ {section}$", text, re.M), f"{page} has no section {section!r}"
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "--version").startswith(f"retentiond {__version__} (Python 3.")
 
