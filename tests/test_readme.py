@@ -12,7 +12,9 @@ import pytest
 
 from retentiond.cli import cli
 from retentiond.config import load
+from retentiond.core.findings import Cause, Finding
 from retentiond.errors import Exit
+from retentiond.report.words import finding_sentence
 from tests.first_minute import ROOT, first_minute
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/admin").glob("*.md")])
@@ -181,6 +183,12 @@ def told_in_readme() -> list[str]:
 @pytest.mark.parametrize("line", told_in_readme())
 def test_what_the_readme_shows_is_what_the_demo_prints(line: str) -> None:
     assert plain(line) in plain(first_minute().said)
+
+
+def test_the_first_audit_says_what_its_page_shows() -> None:
+    [told] = blocks(ROOT / "docs/admin/first-steps.md", "text")
+    unarmed = Finding("helpline-1", Cause.UNARMED, 7312, numbers=(7312, 0))
+    assert told == f"! {unarmed.target}: {finding_sentence(unarmed)}\n"
 
 
 # ── exit codes ───────────────────────────────────────────────────────────────────────────────────

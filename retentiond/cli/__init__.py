@@ -90,7 +90,12 @@ def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: retentiond --config /etc/retentiond/retentiond.toml audit",
 )
-@click.option("--config", "config", metavar="FILE", help="The configuration (else $RETENTIOND_CONFIG, else /etc/retentiond/retentiond.toml).")
+@click.option(
+    "--config",
+    "config",
+    metavar="FILE",
+    help="The configuration (else $RETENTIOND_CONFIG, else /etc/retentiond/retentiond.toml).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Log each step.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)

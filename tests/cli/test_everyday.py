@@ -111,6 +111,7 @@ def test_an_audit_of_another_day(office: Office) -> None:
     told = office.run("audit", "--only", HELPLINE, "--as-of", "2031-01-01")
     assert f"Due: {DUE + KEPT}." in told.out
     assert f"Held: {HELD}." in told.out
+    assert "This was an audit as if it were 2031-01-01: nothing was changed." in told.out
 
 
 def test_an_audit_as_json(office: Office) -> None:
