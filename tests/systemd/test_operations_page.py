@@ -25,6 +25,7 @@ _WAITS = {
     "at once": timedelta(),
     "after 24 hours": timedelta(hours=24),
     "after 48 hours": timedelta(hours=48),
+    "after 7 days": timedelta(days=7),
 }
 
 
@@ -40,6 +41,6 @@ def test_every_finding_is_on_the_page_with_the_time_after_which_it_is_told() -> 
         if told[code] == "never":
             assert not concern.is_grave(since + timedelta(days=365)), code
             continue
-        wait = _WAITS.get(told[code], timedelta(days=7))
+        wait = _WAITS[told[code]]
         assert concern.is_grave(since + wait), code
         assert not wait or not concern.is_grave(since + wait - timedelta(minutes=1)), code
