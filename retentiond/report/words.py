@@ -217,6 +217,12 @@ def elsewhere_sentence(what: str, kept: Period) -> str:
     return f"Also kept elsewhere, outside our reach: {what}, for {kept}."
 
 
+def left_out_sentence(target: str, count: int) -> str:
+    """How many folders the administrator keeps from being swept. Their names stay where they are."""
+    folders = "1 folder" if count == 1 else f"{count} folders"
+    return f"Left out by the configuration, and not swept: {folders} of {target}."
+
+
 def _until(finding: Finding) -> str:
     """Until when, where a finding says so."""
     return f", until {date.fromordinal(finding.numbers[0]):%Y-%m-%d}" if finding.numbers else ""
