@@ -126,6 +126,19 @@ def test_a_clock_in_doubt_is_told_and_what_was_wrong_before_stays_told(office: O
         assert HELPLINE in told.err
 
 
+@pytest.mark.parametrize("lost", ["ledger.key", "ledger.db"])
+def test_a_ledger_that_cannot_even_be_opened_is_told(office: Office, lost: str) -> None:
+    """Such a round looked at nothing: what the one before it saw must not stand there as if all were well."""
+    office.arm_all()
+    assert office.run("daemon", "--once").code == 0
+    (office.state / lost).rename(office.state / "elsewhere")
+    assert office.run("daemon", "--once").code == 65
+    office.run("status").has(1, "house", "the ledger is missing", "retentiond ledger verify")
+    (office.state / "elsewhere").rename(office.state / lost)
+    assert office.run("daemon", "--once").code == 0
+    office.run("status").is_done()
+
+
 def test_one_round_for_a_timer_ends_as_a_sweep_would(office: Office) -> None:
     """A timer, or cron, sees nothing but the exit code: 0 is that every promise is kept."""
     once = ("daemon", "--once")
