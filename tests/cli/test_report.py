@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,27 @@ def test_the_document_and_the_page_say_the_same_words(swept: Office) -> None:
     assert cells[0] == [document["lines"][0][key] for key in keys]
     assert cells[-1] == [bar["words"] for bar in document["bars"]]
     assert tree.findtext(".//div[@class='verdict broken']") == document["verdict"]
+
+
+def test_on_a_telephone_each_number_is_told_with_its_name(swept: Office) -> None:
+    """A narrow screen shows no heads of columns: there each cell says what it is."""
+    with next_month():
+        tree = html.fromstring(swept.run("report", "--format", "html").out)
+    for table in tree.iter("table"):
+        heads = [head.text_content() for head in table.iter("th")]
+        rows = [row for row in table.iter("tr") if row.find("td") is not None]
+        assert rows
+        for row in rows:
+            assert [cell.get("data-name") for cell in row.iter("td")] == heads
+
+
+def test_text_and_page_say_what_their_columns_mean_and_have_the_seal_in_one_piece(swept: Office) -> None:
+    with next_month():
+        text = swept.run("report").out
+        page = html.fromstring(swept.run("report", "--format", "html").out).text_content()
+    for told in (text, page):
+        assert "Only removed: gone from the mailbox, but the server keeps a copy, or may." in told
+        assert re.search(r"^seal:house:\d+:[0-9a-f]{64}$", told, re.M), "on a line of its own"
 
 
 def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
