@@ -11,6 +11,7 @@ import pytest
 from freezegun import freeze_time
 from lxml import html
 
+from retentiond.core.holds import Ground
 from retentiond.core.period import Period
 from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
 
@@ -157,6 +158,26 @@ def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:
     (swept.state / "seals.log").write_text("")
     with next_month():
         swept.run("report").has(65, "does not verify")
+
+
+def test_the_public_statement_promises_no_narrower_grounds_and_no_wider_erasure_than_there_are(
+    office: Office,
+) -> None:
+    told = office.run("policy").out
+    words = {
+        Ground.CONSENT: "ask us to or agree to it",
+        Ground.CHILD: "a child",
+        Ground.ADULT: "an adult is at risk",
+        Ground.TERRORISM: "after a threat",
+        Ground.STAFF: "after a threat",
+        Ground.INTERFERENCE: "interferes with our service",
+        Ground.CLAIM: "for a legal claim",
+        Ground.OTHER: "on another ground",
+        Ground.NOT_STATED: "its ground is to be written down",
+    }
+    assert words.keys() == set(Ground)
+    assert [each for each in words.values() if each not in told] == []
+    assert "what concerns another person too, is not erased then" in told
 
 
 def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(office: Office) -> None:
