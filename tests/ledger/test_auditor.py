@@ -36,13 +36,20 @@ class Desk:
         self.recipe = folder / "check.py"
         self.export = folder / "export.jsonl"
         self.public_key = folder / "ledger" / "ledger.pub"
-        found = re.search(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-        assert found is not None
-        self.recipe.write_text(found[1])
+        check, look = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        self.recipe.write_text(check)
+        (folder / "look.py").write_text(look)
         self.environment = dict(os.environ)
 
     def check(self, *reports: Path) -> tuple[int, str]:
-        files = [self.recipe, self.export, self.public_key, *reports]
+        return self._run(self.recipe, self.export, self.public_key, *reports)
+
+    def look(self) -> str:
+        status, words = self._run(self.folder / "look.py", self.export)
+        assert status == 0
+        return words
+
+    def _run(self, *files: Path) -> tuple[int, str]:
         command = [sys.executable, "-I", "-S", *map(str, files)]
         answer = subprocess.run(
             command, capture_output=True, text=True, cwd=self.folder, env=self.environment
@@ -182,6 +189,47 @@ def test_an_export_that_did_not_arrive_whole_is_told_of(desk: Desk) -> None:
     status, words = desk.check()
     assert status == 2
     assert words.endswith("of the export cannot be read; did it arrive whole?\n")
+
+
+# ── what to look at ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_look_sums_up_what_was_done_and_how_long_nothing_was(desk: Desk) -> None:
+    words = desk.look()
+    assert "helpline-1: 18 due, done\n" in words
+    assert "helpline-1: 5 due, retained\n" in words
+    assert "Sweeps that came to their end: 3; the longest time between two: 0:10:00\n" in words
+    assert words.endswith("without an arming: 0\n")
+
+
+@pytest.mark.parametrize("period", ["6 months", "1 year", "180 days", "26 weeks"])
+def test_a_look_names_what_went_before_its_month(desk: Desk, period: str) -> None:
+    """All of it was destroyed on 16 July 2026; what was received from `first` on must have gone too early."""
+    first, last = ("2025-08", "2025-07") if period == "1 year" else ("2026-02", "2026-01")
+    lines = desk.lines()
+    for line in lines:
+        body = line.get("body", {})
+        if body.get("event") == "armed":
+            body["period"] = period
+        if body.get("event") == "deed":
+            body["to"] = first if (body["chain"], body["seq"]) == ("helpline-2", 2) else last
+    desk.write(lines)
+    words = desk.look()
+    assert (
+        words.splitlines()[0] == f"TOO EARLY: chain helpline-2, entry 2: received {first}, 2026-07-16T03:25Z"
+    )
+    assert words.endswith("without an arming: 1\n")
+
+
+def test_a_look_names_what_nobody_had_agreed_to(desk: Desk) -> None:
+    desk.write(
+        [
+            line
+            for line in desk.lines()
+            if line.get("body", {}).get("target") != "helpline-2" or "root" in line["body"]
+        ]
+    )
+    assert "NOT AGREED: chain helpline-2, entry 1: nobody had armed it\n" in desk.look()
 
 
 # ── what the export says ─────────────────────────────────────────────────────────────────────────
