@@ -104,6 +104,7 @@ class Why(StrEnum):
     PROTOCOL = "protocol"
     NO_MAILBOX = "no-mailbox"
     NO_FOLDER = "no-folder"
+    LEFT_OUT = "left-out"
     NO_UIDPLUS = "no-uidplus"
     NO_HARD_DELETE = "no-hard-delete"
     NO_RIGHT = "no-right"

@@ -5,6 +5,7 @@ Each command is a module of its own, imported when it is called: `--help` import
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -168,8 +169,20 @@ def coded(arguments: list[str] | None) -> int:
         where = error.filename or "a file"
         click.echo(f"retentiond: {where}: not allowed; run as root, or as the service's user", err=True)
         return Exit.TOO_OPEN
+    except OSError as error:
+        return _no_room() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _own_fault(error)
     except Exception as error:
         return _own_fault(error)
+
+
+def _no_room() -> int:
+    """The ledger says itself what a full disk keeps it from; this is for whatever else is written."""
+    click.echo(
+        "retentiond: no room is left where this answer, or a file beside it, was to be written; make room,"
+        " and run it again; whatever was done before stands in the ledger",
+        err=True,
+    )
+    return Exit.UNREACHED
 
 
 def _own_fault(error: Exception) -> int:

@@ -240,7 +240,9 @@ def _identities_twice(helplines: list[_Target]) -> Iterator[Trouble]:
 
 def _folders(helpline: _Target, accounts: dict[str, Raw]) -> Iterator[Trouble]:
     hold, named = helpline.text("hold_folder"), {name for _, name in helpline.texts("named_folders")}
-    taken = {"inbox", *(name.casefold() for name in _roles_of(helpline, accounts).values())}
+    roles = _roles_of(helpline, accounts)
+    taken = {"inbox", *(name.casefold() for name in roles.values())}
+    promised = {"inbox", *(roles[role].casefold() for role in ("sent", "trash") if role in roles)}
     if hold is not None and hold.casefold() in taken:
         yield Trouble(
             (*helpline.location, "hold_folder"),
@@ -252,6 +254,8 @@ def _folders(helpline: _Target, accounts: dict[str, Raw]) -> Iterator[Trouble]:
             yield Trouble(location, "this is the hold folder", "it must be looked at, so do not leave it out")
         if name in named:
             yield Trouble(location, "this folder is in named_folders as well", "leave it out, or name it")
+        if name.casefold() in promised:
+            yield Trouble(location, "mail there was promised to go after its period", "do not leave it out")
 
 
 def _advisor_folders(advisor: _Target, accounts: dict[str, Raw]) -> Iterator[Trouble]:

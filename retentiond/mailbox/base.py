@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
 from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
-from retentiond.errors import Why
+from retentiond.errors import Refused, Why
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
@@ -110,6 +110,12 @@ class Scope:
     named: frozenset[str] = frozenset()
     hold_keyword: str = "$RetentionHold"
     hold_folder: str | None = None
+
+    def refuse_left_out(self, role: Role) -> None:
+        """A folder with this role is named in `leave_out`. Raises Refused(left-out) where mail there was
+        promised to go: a helpline's own, what it sent, and what was deleted (P1, P2)."""
+        if self.kind is Kind.HELPLINE and role in (Role.INBOX, Role.SENT, Role.TRASH):
+            raise Refused(self.target, Why.LEFT_OUT, role.value)
 
 
 @dataclass(frozen=True, slots=True)

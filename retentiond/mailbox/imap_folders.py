@@ -103,7 +103,8 @@ def folders_of(
     """The target's folders with their labels, in the server's order.
 
     With a `prefix` (login "shared") those at and below it, else those outside `foreign`. Raises
-    Refused(no-folder) where the configuration names a folder that is not there.
+    Refused(no-folder) where the configuration names a folder that is not there, and Refused(left-out) where
+    it leaves out what was promised.
     """
     ours = [each for each in listed if _is_ours(each, prefix, foreign)]
     book = _Book(ours, scope, prefix)
@@ -111,6 +112,8 @@ def folders_of(
     how_many = Counter(role for _, role in roles)
     folders = []
     for each, role in roles:
+        if book.is_left_out(each):
+            scope.refuse_left_out(role)
         has_word = role is not Role.OTHER and (how_many[role] == 1 or book.is_named_for(each, role))
         label = role.value if has_word else book.configured(each) or marker.folder(scope.target, each.name)
         folders.append(Folder(each.name, label, role, each.told, bool(each.attributes & _VIRTUAL)))
@@ -151,6 +154,9 @@ class _Book:
         words = (*self._scope.look_in, *self._scope.named, *self._scope.leave_out)
         known = {role.value for role in Role}
         return next((word for word in words if word not in known and self._is(each, word)), None)
+
+    def is_left_out(self, each: Listed) -> bool:
+        return any(self._is(each, word) for word in self._scope.leave_out)
 
     def _must_be_there(self) -> Iterator[str]:
         scope = self._scope

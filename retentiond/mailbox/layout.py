@@ -203,12 +203,15 @@ class Labels:
 
 
 def check_configured(target: str, scope: Scope, folders: Iterable[Folder]) -> None:
-    """A configured folder that is missing is an error, never an empty one. Raises Refused(no-folder)."""
-    paths = {folder.path for folder in folders}
-    wanted = [*([scope.hold_folder] if scope.hold_folder else []), *scope.roles.values()]
-    for name in wanted:
-        if name not in paths:
+    """A configured folder that is missing is an error, never an empty one; and what was promised is not left
+    out. Raises Refused(no-folder, left-out)."""
+    known = {folder.path: folder for folder in folders}
+    left_out = sorted(scope.leave_out) if scope.kind is Kind.HELPLINE else []
+    for name in (*([scope.hold_folder] if scope.hold_folder else []), *scope.roles.values(), *left_out):
+        if name not in known:
             raise Refused(target, Why.NO_FOLDER, name)
+    for name in left_out:
+        scope.refuse_left_out(Role.TRASH if known[name].is_bin else known[name].role)
 
 
 def end_of_period(period: Period | None, deleted: datetime | None) -> datetime | None:

@@ -47,8 +47,7 @@ from retentiond.mailbox.base import (
     Standing,
     Wanted,
 )
-from retentiond.mailbox.letters_bins import info_of
-from retentiond.mailbox.letters_destroy import destroy, unlink_beside
+from retentiond.mailbox.letters_destroy import destroy
 from retentiond.mailbox.letters_disk import Mount
 from retentiond.mailbox.letters_scene import Grounds, Lying, Scene
 
@@ -246,21 +245,8 @@ class LettersMailbox:
         for key, (result, _) in answers.items():
             if result is Result.DONE and _file_of(key) in left:
                 answers[key] = (Result.FAILED, Why.DISK.value)
-        self._forget_in_bins([each for each in doomed if answers[each.found.key][0] is Result.DONE])
+        self._grounds.forget_names([each for each in doomed if answers[each.found.key][0] is Result.DONE])
         return answers
-
-    def _forget_in_bins(self, gone: Sequence[Lying]) -> None:
-        """The info file of a bin bears the letter's name: it goes when nothing of that entry is left."""
-        infos = {(each.root, path) for each in gone if (path := info_of(each.found)) is not None}
-        if not infos:
-            return
-        left = {
-            (each.root, info_of(each.found))
-            for each in self._grounds.scene().lying.values()
-            if each.label != "letters"
-        }
-        for root, path in infos - left:
-            unlink_beside(self._grounds.roots[root], path)
 
     def stand(self, place: Place, keys: Sequence[Key]) -> Standing:
         """A letter that was only taken out of reach, or edited since, stands."""

@@ -167,11 +167,35 @@ def info_of(file: Found) -> tuple[str, ...] | None:
 
     `…/files/NAME/…` has `…/info/NAME.trashinfo`; it goes when all of NAME is gone.
     """
-    path = file.path
-    for at in range(len(path) - 2, -1, -1):
-        if path[at] == "files" and (at == 0 or is_bin_path(path[:at])):
-            return (*path[:at], "info", path[at + 1] + _INFO)
-    return None
+    at = _files_at(file.path)
+    return None if at is None else (*file.path[:at], "info", file.path[at + 1] + _INFO)
+
+
+def sizes_of(file: Found) -> tuple[str, ...] | None:
+    """Where a freedesktop bin notes the sizes of the folders in it, by their names: a cache, which a file
+    manager that misses it makes anew."""
+    at = _files_at(file.path)
+    return None if at is None else (*file.path[:at], "directorysizes")
+
+
+def thrown_away(file: Found, outside: Bin | None, patterns: Sequence[str]) -> tuple[str, ...] | None:
+    """The folder with which a file came into its bin; None where it came by itself. `outside` is the bin
+    whose root it was found from, None below the letters' own folder."""
+    if (at := _files_at(file.path)) is not None:
+        stays = at + 1
+    elif outside is not None:
+        stays = len(outside.below)
+    else:
+        bins = [n for n, name in enumerate(file.folders, 1) if is_bin(name, patterns)]
+        stays = bins[0] if bins else len(file.folders)
+        stays += bool(bins) and file.folders[stays - 1] in _NO_PATH_KEPT  # there each user has a folder
+    return file.folders[: stays + 1] if len(file.folders) > stays else None
+
+
+def _files_at(path: tuple[str, ...]) -> int | None:
+    """At which step on the way the `files` of a freedesktop bin stands, the innermost."""
+    steps = range(len(path) - 2, -1, -1)
+    return next((at for at in steps if path[at] == "files" and (at == 0 or is_bin_path(path[:at]))), None)
 
 
 def is_bin_path(path: tuple[str, ...]) -> bool:

@@ -231,3 +231,17 @@ def unlink_beside(root: int, path: tuple[str, ...]) -> None:
             os.fsync(here)
         finally:
             os.close(file)
+
+
+def remove_emptied(root: int, path: tuple[str, ...]) -> None:
+    """Takes away a folder of a bin, and those below it, in which nothing is left: the names of folders name
+    people, too. What holds anything stays, with the folders that lead there."""
+    with suppress(OSError):
+        with folder(root, path) as here:
+            with os.scandir(here) as entries:
+                below = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            for name in below:
+                remove_emptied(root, (*path, name))
+        with folder(root, path[:-1]) as above:
+            os.rmdir(path[-1], dir_fd=above)
+            os.fsync(above)

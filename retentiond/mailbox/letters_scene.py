@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,16 @@ from pathlib import Path
 from retentiond.config import LettersSettings
 from retentiond.core.model import Notice
 from retentiond.errors import Refused, Unreachable, Why
-from retentiond.mailbox.letters_bins import bins_outside, info_of, is_bin, look_into, opened
+from retentiond.mailbox.letters_bins import (
+    bins_outside,
+    info_of,
+    is_bin,
+    look_into,
+    opened,
+    sizes_of,
+    thrown_away,
+)
+from retentiond.mailbox.letters_destroy import remove_emptied, unlink_beside
 from retentiond.mailbox.letters_disk import missing_mount, mount_of
 from retentiond.mailbox.letters_rights import Readers, notices
 from retentiond.mailbox.letters_walk import Found, Walk, walk
@@ -98,6 +107,25 @@ class Grounds:
             return "hold"
         return "trash" if any(is_bin(name, self._settings.bins) for name in file.folders) else "letters"
 
+    def forget_names(self, gone: Iterable[Lying]) -> None:
+        """What a bin keeps of the name of what was thrown away goes when no letter of it is left: its note,
+        and where it was a folder, the folder itself and the bin's list of sizes (P7)."""
+        gone = [each for each in gone if each.label == "trash"]
+        if not gone:
+            return
+        left = [each for each in self.scene().lying.values() if each.label != "letters"]
+        for root, note in _where(_note, gone) - _where(_note, left):
+            unlink_beside(self.roots[root], note)
+        for root, emptied in _where(self._folder, gone) - _where(self._folder, left):
+            remove_emptied(self.roots[root], emptied)
+        for root, sizes in _where(_sizes, [each for each in gone if self._folder(each)]):
+            unlink_beside(self.roots[root], sizes)
+
+    def _folder(self, lying: Lying) -> tuple[str, ...] | None:
+        """The folder with which a letter was thrown away."""
+        outside = self.bins[lying.root - 1] if lying.root else None
+        return thrown_away(lying.found, outside, self._settings.bins)
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """What the kernel says becomes one of ours, without a name in it."""
@@ -110,6 +138,20 @@ class Grounds:
         except OSError as error:
             gone = error.errno in (errno.ELOOP, errno.ENOTDIR)
             raise Unreachable(self._settings.name, Why.NO_DIRECTORY if gone else Why.DISK) from None
+
+
+def _note(lying: Lying) -> tuple[str, ...] | None:
+    return info_of(lying.found)
+
+
+def _sizes(lying: Lying) -> tuple[str, ...] | None:
+    return sizes_of(lying.found)
+
+
+def _where(
+    leads: Callable[[Lying], tuple[str, ...] | None], lying: Iterable[Lying]
+) -> set[tuple[int, tuple[str, ...]]]:
+    return {(each.root, path) for each in lying if (path := leads(each)) is not None}
 
 
 def is_folder(root: int, name: str) -> bool:

@@ -157,6 +157,10 @@ class MemoryMailbox:
         if self.kind is Kind.ADVISOR:
             yield from self._look_for_strays(question)
             return
+        for name in sorted(self._scope.leave_out):
+            if name not in self._folders:
+                raise Refused(self.target, Why.NO_FOLDER, name)
+            self._scope.refuse_left_out(self._folders[name].role)
         for name, folder in list(self._folders.items()):
             if name not in self._scope.leave_out:
                 look = self._view_of_correspondents if question.correspondents else self._view

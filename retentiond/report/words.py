@@ -111,6 +111,7 @@ WHYS: dict[str, str] = {
     "recovery-assumed": "whether single item recovery is on cannot be asked by Graph; of what is kept, 14"
     " days are assumed: Get-Mailbox … | Format-List SingleItemRecoveryEnabled,RetainDeletedItemsFor",
     "virtual-folder": "it shows other folders' mail again; put it into leave_out, or into named_folders",
+    "left-out": "mail there was promised to go after its period, so leave_out may not name this folder",
     "role-unknown": "no folder has this role; name it in the account's roles",
     "not-kept": "that server did not keep it whole (its date, its flags or its content), so the copy was"
     " taken out again and the reply stays where it is",

@@ -209,3 +209,20 @@ def test_help_imports_no_mail_library() -> None:
         "pymap",
     }
     assert not imported & (foreign | {"cryptography", "requests", "apscheduler"})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_an_answer_for_which_there_is_no_room_is_no_fault_of_the_program() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "retentiond", "config", "generate"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 75
+    assert done.stderr == (
+        "retentiond: no room is left where this answer, or a file beside it, was to be written; make room,"
+        " and run it again; whatever was done before stands in the ledger\n"
+    )

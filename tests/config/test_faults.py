@@ -351,6 +351,16 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
             (16, "helpline.leave_out", "stand for many names", ""),
         ],
     ),
+    "folders that were promised": (
+        ACCOUNT
+        + '[account.main.roles]\nsent = "Gesendet"\n'
+        + HELPLINE
+        + 'leave_out = [\n"Inbox",\n"gesendet",\n"Training"\n]\n',
+        [
+            (13, "helpline.leave_out", "promised to go", "do not leave it out"),
+            (14, "helpline.leave_out", "promised to go", "do not leave it out"),
+        ],
+    ),
     "a hold folder that would keep everything": (
         ACCOUNT
         + '[account.main.roles]\nsent = "Gesendet"\n'

@@ -118,6 +118,49 @@ def test_a_share_s_bin_keeps_the_path_and_only_ours_is_taken(letters: World) -> 
     assert (ours.exists(), theirs.exists()) == (False, True)
 
 
+def test_a_folder_that_was_thrown_away_goes_with_the_last_letter_in_it(letters: World) -> None:
+    """Its name may be somebody's, and a file manager notes it once more, with the sizes of the bin."""
+    trash = letters.folder / ".Trash-0"
+    for place in (f"{CANARY}/below/old.odt", "mixed/below/old.odt"):
+        letters.save(OLD, f".Trash-0/files/{place}")
+    young = letters.save(YOUNG, ".Trash-0/files/mixed/young.odt")
+    recycled = letters.save(OLD, f"#recycle/2026/{CANARY}/old.odt")
+    filed = letters.save(OLD, "a line of its own/old.odt")
+    (trash / "files" / CANARY / "was always empty").mkdir()
+    (trash / "info").mkdir()
+    for name in (CANARY, "mixed"):
+        (trash / "info" / f"{name}.trashinfo").write_text(f"[Trash Info]\nPath={name}\n")
+    (trash / "directorysizes").write_text(f"16384 1790000000 {CANARY}\n")
+    letters.settle()
+    letters.arm()
+    assert letters.sweep()["exit_code"] == 0
+    assert [path.name for path in (trash / "files").iterdir()] == ["mixed"]
+    assert [path.name for path in (trash / "files" / "mixed").iterdir()] == ["below", "young.odt"]
+    assert young.exists()
+    assert not (trash / "directorysizes").exists()
+    assert list((letters.folder / "#recycle").iterdir()) == []
+    assert not recycled.exists()
+    assert filed.parent.exists(), "a folder that is no bin is its owner's to keep"
+
+
+def test_a_folder_in_a_bin_elsewhere_goes_too_and_the_bin_stays(letters: World) -> None:
+    top, born = letters.disk.top, datetime.now(UTC) - OLD
+    theirs = letters.disk.write("#recycle/accounts/2026.ods", b"theirs", born)
+    letters.disk.write(f"#recycle/letters/{CANARY}/old.odt", b"ours", born)
+    letters.disk.write(f".Trash-0/files/{CANARY}/old.odt", b"ours", born)
+    letters.disk.write(
+        f".Trash-0/info/{CANARY}.trashinfo", f"[Trash Info]\nPath=letters/{CANARY}\n".encode(), born
+    )
+    letters.settle()
+    for folder in (top / "#recycle", top / "#recycle/letters", top / ".Trash-0"):
+        folder.chmod(0o700)
+    letters.arm()
+    assert letters.sweep()["exit_code"] == 0
+    assert list((top / "#recycle/letters").iterdir()) == []
+    assert list((top / ".Trash-0/files").iterdir()) == []
+    assert theirs.exists()
+
+
 def test_a_bin_that_does_not_say_what_came_from_here_is_a_finding(letters: World) -> None:
     theirs = letters.disk.write("$RECYCLE.BIN/S-1/$R1.odt", b"whose?", datetime.now(UTC) - OLD)
     letters.settle()

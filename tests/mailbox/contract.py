@@ -201,6 +201,20 @@ class MailboxContract:
             assert "inbox" in places
             assert MARKER.folder("here", "Private") not in places
 
+    @pytest.mark.parametrize("role", [Role.INBOX, Role.SENT, Role.TRASH])
+    def test_what_was_promised_to_be_swept_is_not_left_out(self, ground: Ground, role: Role) -> None:
+        with ground.open() as mailbox:
+            name = mailbox.names()[role.value]
+        with pytest.raises(Refused) as caught, ground.open(leave_out=frozenset({name})) as mailbox:
+            list(mailbox.look(question()))
+        assert (caught.value.why, caught.value.detail) == (Why.LEFT_OUT, role.value)
+
+    def test_a_folder_to_leave_out_that_is_not_there_is_an_error(self, ground: Ground) -> None:
+        """A misspelt name would let go what somebody wanted to be left alone."""
+        with pytest.raises(Refused) as caught, ground.open(leave_out=frozenset({"Prviate"})) as mailbox:
+            list(mailbox.look(question()))
+        assert caught.value.why is Why.NO_FOLDER
+
     def test_a_folder_full_of_one_day_looks_imported(self, ground: Ground) -> None:
         needs(ground, "days")
         for n in range(25):

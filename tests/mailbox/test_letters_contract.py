@@ -27,7 +27,7 @@ LACKING = {
     "threads": ("threads", "marks_come", "relatives"),
     "headers": ("is_sought",),
     "correspondents": ("correspondent", "party"),
-    "folders": ("promises_business", "left_out", "role_and_by_label", "given_out_again"),
+    "folders": ("promises_business", "left_out", "to_leave_out", "role_and_by_label", "given_out_again"),
 }
 
 
