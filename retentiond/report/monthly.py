@@ -184,9 +184,9 @@ def _line(name: str, deeds: Deeds, facts: Facts) -> Line:
 def _totals(deeds: Mapping[str, Deeds], facts: Facts) -> Line:
     """Over the helplines' mail: letters are exact, and would tell by difference what mail does not."""
     mail = [each for name, each in deeds.items() if facts.kinds.get(name) is not Kind.LETTERS]
-    standings = [
-        standing for name, standing in facts.standings.items() if facts.kinds.get(name) is Kind.HELPLINE
-    ]
+    helplines = [name for name, kind in facts.kinds.items() if kind is Kind.HELPLINE]
+    is_known = facts.standings.keys() >= set(helplines)
+    standings = [facts.standings[name] for name in helplines] if is_known else []
     return Line(
         "all mail",
         "",
@@ -195,8 +195,8 @@ def _totals(deeds: Mapping[str, Deeds], facts: Facts) -> Line:
         "",
         total(each.brought_home for each in mail),
         total(each.undone for each in mail),
-        str(sum(standing.held for standing in standings)),
-        str(sum(standing.review for standing in standings)),
+        str(sum(standing.held for standing in standings)) if is_known else "?",
+        str(sum(standing.review for standing in standings)) if is_known else "?",
     )
 
 

@@ -23,7 +23,8 @@ _COLUMNS: Final = (
 #: What a reader must know of the columns. Held and for review come from the last look, not from the month.
 LEGEND: Final = (
     "Only removed: gone from the mailbox, but the server keeps a copy, or may. Not done: tried in vain, each"
-    " night counted; a later night may have done it. Held and for review: as of the last look."
+    " night counted; a later night may have done it. Held and for review: as of the service's last look,"
+    " with ? where there was none."
 )
 
 

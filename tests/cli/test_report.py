@@ -79,6 +79,14 @@ def test_text_and_page_say_what_their_columns_mean_and_have_the_seal_in_one_piec
         assert re.search(r"^seal:house:\d+:[0-9a-f]{64}$", told, re.M), "on a line of its own"
 
 
+def test_what_no_look_told_is_no_zero_in_the_sum(swept: Office) -> None:
+    """A sweep by hand leaves no counts of the service: how much is held is not known then, in all either."""
+    with next_month():
+        document = swept.run("report", "--format", "json").document
+    assert {line["held"] for line in document["lines"]} == {"?"}, "the office has no service"
+    assert (document["totals"]["held"], document["totals"]["review"]) == ("?", "?")
+
+
 def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
     with next_month():
         page = swept.run("report", "--format", "html").out
