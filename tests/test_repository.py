@@ -60,6 +60,18 @@ def test_every_decision_stands_once_in_their_list_under_its_title() -> None:
     assert sorted(listed) == sorted(told), "each record needs one line in docs/decisions/README.md"
 
 
+def test_every_file_that_a_decision_names_is_there() -> None:
+    """A record that speaks of a room that was taken down or renamed has been overtaken by the code."""
+    files = {str(path.relative_to(ROOT)) for path in pages() if path.suffix == ".py"}
+    gone = [
+        f"{record.name}: {name}"
+        for record in RECORDS
+        for name in re.findall(r"`(?:\./)?([\w/]+\.py)`", record.read_text(encoding="utf-8"))
+        if not any(f"/{file}".endswith(f"/{name}") for file in files)
+    ]
+    assert gone == []
+
+
 def test_no_two_decisions_have_one_number() -> None:
     assert len({path.name[:4] for path in RECORDS}) == len(RECORDS)
 
