@@ -87,6 +87,15 @@ def test_what_no_look_told_is_no_zero_in_the_sum(swept: Office) -> None:
     assert (document["totals"]["held"], document["totals"]["review"]) == ("?", "?")
 
 
+def test_a_month_before_the_ledger_was_founded_is_not_told_as_one_in_which_nothing_left(
+    swept: Office,
+) -> None:
+    with next_month():
+        bars = swept.run("report", "--format", "json").document["bars"]
+    assert [bar["words"] for bar in bars[:-1]] == ["not in use"] * 5
+    assert bars[-1]["words"][0].isdigit()
+
+
 def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
     with next_month():
         page = swept.run("report", "--format", "html").out
