@@ -101,4 +101,5 @@ def _facts(current: Session, span: Span) -> Facts:
         [elsewhere_sentence(place.what, place.kept) for place in config.elsewhere],
         f"The ledger verifies: {verified.entries:,} entries, {verified.open_intents} open intents. {seal}",
         Register(now().astimezone(config.policy.zone).date(), holds),
+        next(entry.minute for entry in entries if entry.chain == HOUSE),
     )
