@@ -76,6 +76,17 @@ def test_no_two_decisions_have_one_number() -> None:
     assert len({path.name[:4] for path in RECORDS}) == len(RECORDS)
 
 
+def test_the_changelog_says_each_thing_once() -> None:
+    """A change that is told twice reads like two."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased = text.partition("## [Unreleased]")[2].partition("\n## ")[0]
+    groups = re.findall(r"^### (.+)$", unreleased, re.M)
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    assert groups == [kind for kind in kinds if kind in groups], "each group once, in this order"
+    beginnings = [" ".join(each.split()[:5]) for each in unreleased.split("\n- ")[1:]]
+    assert sorted(set(beginnings)) == sorted(beginnings)
+
+
 def test_no_address_of_a_real_domain_is_in_the_repository() -> None:
     """Whoever copies an example writes to nobody (RFC 2606: .example)."""
     units = ("service", "socket", "timer")

@@ -156,7 +156,7 @@ def release(ctx: click.Context, id: str) -> int:
 
 def _wanted(is_correspondent: bool, first: datetime | None, last: datetime | None, zone: tzinfo) -> Wanted:
     what = "address" if is_correspondent else "Message-ID"
-    typed = (click.prompt(what.capitalize()) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    typed = (click.prompt(what[0].upper() + what[1:]) if sys.stdin.isatty() else sys.stdin.readline()).strip()
     bare = typed.removeprefix("<").removesuffix(">").strip()
     if not bare or len(bare) > 900 or not bare.isprintable() or (is_correspondent and "@" not in bare):
         raise click.UsageError(f"that is no {what}; one line is read, from a prompt or standard input")
