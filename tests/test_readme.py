@@ -20,6 +20,7 @@ from retentiond.report.words import WHYS, finding_sentence
 from tests.first_minute import ROOT, first_minute
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/admin").glob("*.md")])
+RECORDS = sorted((ROOT / "docs/decisions").glob("*.md"))
 
 #: The least that an account needs around it to be a configuration.
 ACCOUNT = """
@@ -236,7 +237,7 @@ def test_the_page_of_exit_codes_has_their_order() -> None:
 # ── links ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *RECORDS], ids=lambda page: page.name)
 def test_every_link_within_the_pages_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" in target:

@@ -100,4 +100,5 @@ def _facts(current: Session, span: Span) -> Facts:
         not_reached(config),
         f"The ledger verifies: {verified.entries:,} entries, {verified.open_intents} open intents. {seal}",
         Register(now().astimezone(config.policy.zone).date(), holds),
+        next(entry.minute for entry in entries if entry.chain == HOUSE),
     )
