@@ -98,7 +98,10 @@ def add(
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
 def list_holds(ctx: click.Context, overdue: bool, as_document: bool) -> int:
-    """The register: every hold, why, since when, and when somebody must look again. Names nobody."""
+    """The register: every hold, and when it needs another look.
+
+    With its ground, how much it is on, since when, and how it came to be. Names nobody.
+    """
     current = session(ctx)
     with current.ledger() as book:
         holds = book.holds.all()
@@ -138,7 +141,11 @@ def review(ctx: click.Context, ids: tuple[str, ...], until: datetime, ground: st
 @click.argument("id", metavar="ID")
 @click.pass_context
 def release(ctx: click.Context, id: str) -> int:
-    """End a hold: its sign is taken away, and what it kept is judged anew in the next sweep."""
+    """End a hold: its sign is taken away.
+
+    What it kept is judged anew in the next sweep. What is held by lying in a hold folder is released by
+    moving it out of there.
+    """
     current = session(ctx)
     with current.estate_with_ledger() as (estate, book):
         holds = book.holds.all()
