@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from retentiond.core.model import Key, Kind, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Sameness, Scope
-from retentiond.mailbox.layout import Folders
+from retentiond.mailbox.exchange_folders import Folders
 
 SomeFolders = TypeVar("SomeFolders", bound=Folders)
 
