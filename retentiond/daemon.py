@@ -160,8 +160,9 @@ class Daemon:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """The service's own lock, and signals that wait until they are asked for."""
-        with self._service.open():
-            pass  # without a ledger there is nothing to serve: LedgerMissing comes before anything is made
+        if read_condition(self._service.directory).round is None:
+            with self._service.open():
+                pass  # without a ledger there is nothing to serve: LedgerMissing comes before all else
         self._service.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with held(self._service.directory, (_LOCK,), 5) as names, _signals_wait():
             if not names:

@@ -1,8 +1,8 @@
 """Whether this machine's kernel says that its clock is kept right by somebody; it cannot say by how much.
 
-After a start a clock may be anything until it is set from outside (reliability, row 56). Where no server
-tells the time, that is asked before anything is destroyed. A machine that nobody ever sets (many a virtual
-one has its time from its host) is waited for no longer than that: other checks then decide.
+After a start a clock may be anything until it is set from outside. Where no mail server tells the
+time, that is asked before anything is destroyed. A machine that nobody ever sets (many a virtual one has its
+time from its host) is waited for no longer than that: other checks then decide.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from retentiond.errors import Paused
 from retentiond.files import write_private
 
 FILE: Final = "pause.json"
-#: A reason is a few plain words: it is shown to whoever asks for the status, and may name nobody.
+#: A reason is a few plain words: it is shown to whoever is refused meanwhile, and may name nobody.
 REASON: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,.:;()/-]{2,79}")
 
 

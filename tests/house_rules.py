@@ -41,9 +41,18 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("config", "logs", "locks", "crew", "notify", "files", "talk", "machine_clock")),
     (2, ("pause", "acknowledgement", "approvals", "asking")),
     (3, ("mailbox.base",)),
-    (3, ("mailbox.headers", "mailbox.layout", "mailbox.likeness", "mailbox.patience", "mailbox.tls")),
+    (
+        3,
+        (
+            "mailbox.headers",
+            "mailbox.exchange_folders",
+            "mailbox.likeness",
+            "mailbox.patience",
+            "mailbox.tls",
+        ),
+    ),
     (3, ("mailbox.letters mailbox.letters_*",)),
-    (3, ("mailbox.deed", "mailbox.looks", "mailbox.opened", "mailbox.trial")),
+    (3, ("mailbox.exchange_destroy", "mailbox.exchange_look", "mailbox.exchange", "mailbox.probe_message")),
     (
         3,
         (

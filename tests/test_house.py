@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house_rules import WAY_ON, faults_of, read, standing
+from tests.house_rules import STAIRS, WAY_ON, faults_of, read, standing
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,6 +36,26 @@ def test_every_room_stands_in_the_table_of_the_house() -> None:
         if not any((floor, word) in told for word in words):
             missing.append(f"{name} (floor {floor})")
     assert missing == [], WAY_ON
+
+
+def test_the_table_of_the_house_is_in_the_order_of_the_stairs_and_names_no_room_twice_or_in_vain() -> None:
+    """A room that is gone, or that two hands wrote into the table, is found; a reader goes up, never down."""
+    page = (ROOT / "docs/house.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d \| (.+?) \|", page, re.M)
+    names = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(names) == len(set(names))
+    assert [name for name in names if not list((ROOT / "retentiond").glob(name.rstrip("/")))] == []
+    stairs = {part: step for step, (_, rooms) in enumerate(STAIRS) for room in rooms for part in room.split()}
+    steps = [stairs[name.rstrip("/").removesuffix(".py").replace("/", ".")] for name in names]
+    assert steps == sorted(steps)
+
+
+def test_every_promise_that_is_named_anywhere_is_told_in_the_house() -> None:
+    page = (ROOT / "docs/house.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| (P\d+) \|", page, re.M))
+    sources = [*(ROOT / "retentiond").rglob("*.py"), *(ROOT / "docs").rglob("*.md")]
+    named = {name for path in sources for name in re.findall(r"\bP\d+\b", path.read_text(encoding="utf-8"))}
+    assert named == told
 
 
 # ── each rule broken on purpose ──────────────────────────────────────────────────────────────────

@@ -12,10 +12,15 @@ import pytest
 
 from retentiond.cli import cli
 from retentiond.config import load
+from retentiond.core.findings import Cause, Finding
+from retentiond.core.model import Notice
 from retentiond.errors import Exit
+from retentiond.report.letters import NOTICES
+from retentiond.report.words import WHYS, finding_sentence
 from tests.first_minute import ROOT, first_minute
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/admin").glob("*.md")])
+RECORDS = sorted((ROOT / "docs/decisions").glob("*.md"))
 
 #: The least that an account needs around it to be a configuration.
 ACCOUNT = """
@@ -183,6 +188,36 @@ def test_what_the_readme_shows_is_what_the_demo_prints(line: str) -> None:
     assert plain(line) in plain(first_minute().said)
 
 
+def test_the_first_audit_says_what_its_page_shows() -> None:
+    [told] = blocks(ROOT / "docs/admin/first-steps.md", "text")
+    unarmed = Finding("helpline-1", Cause.UNARMED, 7312, numbers=(7312, 0))
+    assert told == f"! {unarmed.target}: {finding_sentence(unarmed)}\n"
+
+
+def said_in_tables() -> list[tuple[str, str]]:
+    """What the pages of the servers quote from the program, in tables that say what to do then."""
+    found = []
+    for page in PAGES:
+        tables = re.findall(
+            r"^\| it says \| do this \|\n.*\n((?:\|.*\n)+)", page.read_text(encoding="utf-8"), re.M
+        )
+        cells = (row.split(" | ")[0].removeprefix("| ") for table in tables for row in table.splitlines())
+        found += [(page.name, each.strip(" …")) for cell in cells for each in cell.split("…,")]
+    return found
+
+
+@pytest.mark.parametrize(("page", "words"), said_in_tables())
+def test_what_the_pages_explain_is_what_the_program_says(page: str, words: str) -> None:
+    failed = finding_sentence(Finding("helpline-1", Cause.FAILED, 1))
+    assert any(words in sentence for sentence in (*WHYS.values(), *NOTICES.values(), failed)), words
+
+
+@pytest.mark.parametrize("notice", [Notice.ITEMS_UNSEEN, Notice.FOLDERS_UNSEEN, Notice.ARCHIVE_UNSWEPT])
+def test_what_microsoft_365_hides_is_explained(notice: Notice) -> None:
+    told = [words for page, words in said_in_tables() if page == "microsoft-365.md" and len(words) > 30]
+    assert any(NOTICES[notice].startswith(words) for words in told)
+
+
 # ── exit codes ───────────────────────────────────────────────────────────────────────────────────
 
 CODES_PAGE = (ROOT / "docs/admin/exit-codes.md").read_text(encoding="utf-8")
@@ -202,7 +237,7 @@ def test_the_page_of_exit_codes_has_their_order() -> None:
 # ── links ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *RECORDS], ids=lambda page: page.name)
 def test_every_link_within_the_pages_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if "://" in target:

@@ -39,11 +39,52 @@ def test_help_starts_without_a_heavy_library() -> None:
     assert loaded & heavy == set()
 
 
-@pytest.mark.parametrize("record", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem)
+RECORDS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem)
 def test_a_decision_says_what_it_must(record: Path) -> None:
-    """A record of a decision: what was faced, what was chosen, what it costs."""
-    headings = re.findall(r"^## (.+)$", record.read_text(encoding="utf-8"), re.M)
+    """A record of a decision: its number and title; what was faced, what was chosen, what it costs."""
+    text = record.read_text(encoding="utf-8")
+    assert text.startswith(f"# {int(record.name[:4])}. ")
+    headings = re.findall(r"^## (.+)$", text, re.M)
     assert headings == ["What we faced", "What we chose", "What it costs"]
+
+
+def test_every_decision_stands_once_in_their_list_under_its_title() -> None:
+    page = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- \[(.+)\]\((\S+)\)$", page, re.M)
+    told = [
+        (path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "), path.name) for path in RECORDS
+    ]
+    assert sorted(listed) == sorted(told), "each record needs one line in docs/decisions/README.md"
+
+
+def test_every_file_that_a_decision_names_is_there() -> None:
+    """A record that speaks of a room that was taken down or renamed has been overtaken by the code."""
+    files = {str(path.relative_to(ROOT)) for path in pages() if path.suffix == ".py"}
+    gone = [
+        f"{record.name}: {name}"
+        for record in RECORDS
+        for name in re.findall(r"`(?:\./)?([\w/]+\.py)`", record.read_text(encoding="utf-8"))
+        if not any(f"/{file}".endswith(f"/{name}") for file in files)
+    ]
+    assert gone == []
+
+
+def test_no_two_decisions_have_one_number() -> None:
+    assert len({path.name[:4] for path in RECORDS}) == len(RECORDS)
+
+
+def test_the_changelog_says_each_thing_once() -> None:
+    """A change that is told twice reads like two."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased = text.partition("## [Unreleased]")[2].partition("\n## ")[0]
+    groups = re.findall(r"^### (.+)$", unreleased, re.M)
+    kinds = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    assert groups == [kind for kind in kinds if kind in groups], "each group once, in this order"
+    beginnings = [" ".join(each.split()[:5]) for each in unreleased.split("\n- ")[1:]]
+    assert sorted(set(beginnings)) == sorted(beginnings)
 
 
 def test_no_address_of_a_real_domain_is_in_the_repository() -> None:

@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "What would be destroyed, brought home, held or reviewed. The dry run."),
     "arm": ("arm", "Let a target loose, once you have seen what is due there."),
     "sweep": ("sweep", "One pass: look, judge, destroy, look again, report."),
-    "purge": ("purge", "Carry out a plan that was saved by an audit and reviewed."),
+    "purge": ("purge", "On demand: a reviewed plan, what came before a day, or one person's mail."),
     "hold": ("hold", "Keep something past its day: add, list, review and release holds."),
     "approve": ("approve", "Agree, as a second person, to what one may not do alone."),
     "daemon": ("daemon", "The service: sweep by the schedule of the configuration, for years."),
@@ -91,7 +91,12 @@ def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: retentiond --config /etc/retentiond/retentiond.toml audit",
 )
-@click.option("--config", "config", metavar="FILE", help="The configuration (else $RETENTIOND_CONFIG).")
+@click.option(
+    "--config",
+    "config",
+    metavar="FILE",
+    help="The configuration (else $RETENTIOND_CONFIG, else /etc/retentiond/retentiond.toml).",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Log each step.")
 @click.option(
@@ -110,7 +115,7 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
 
     \b
     Exit codes: 0 done · 1 findings: something due was not done · 2 usage ·
-    3 stopped by the fuse or a clock check, or a plan refused · 65 ledger ·
+    3 stopped (fuse, clock, pause, plan, a second person) · 65 ledger ·
     75 a mailbox could not be looked at · 77 permissions too open · 78 configuration
     """
     ctx.obj = {"config": config, "quiet": quiet, "verbose": verbose}

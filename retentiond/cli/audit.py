@@ -67,11 +67,13 @@ def command(
     elif as_lines:
         click.echo(as_csv(found.plan), nl=False)
     else:
-        show(current, found, decoded)
+        show(current, found, decoded, as_of)
     return found.exit_code
 
 
-def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | None = None) -> None:
+def show(
+    current: Session, found: Audit, names: dict[tuple[str, str], str] | None, as_of: datetime | None
+) -> None:
     """The audit as text: verdicts, findings, totals."""
     if not current.quiet:
         show_plan(found.plan, names)
@@ -82,7 +84,8 @@ def show(current: Session, found: Audit, names: dict[tuple[str, str], str] | Non
         say(current, sentence)
     if paper := paper_sentence(found.plan):
         say(current, paper)
-    say(current, "This was an audit: nothing was changed.")
+    day = f" as if it were {as_of:%Y-%m-%d}" if as_of else ""
+    say(current, f"This was an audit{day}: nothing was changed.")
     say_elsewhere(current)
 
 

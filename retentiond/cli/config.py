@@ -27,7 +27,10 @@ def generate() -> int:
 )
 @click.pass_context
 def show(ctx: click.Context) -> int:
-    """Print the configuration in force, defaults included; secrets as references only."""
+    """Print what is in force, defaults included.
+
+    Secrets are shown as references only.
+    """
     click.echo(shown(session(ctx).config), nl=False)
     return 0
 

@@ -99,7 +99,10 @@ def add(
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
 def list_holds(ctx: click.Context, overdue: bool, as_document: bool) -> int:
-    """The register: every hold, why, since when, and when somebody must look again. Names nobody."""
+    """The register: every hold, and when it needs another look.
+
+    With its ground, how much it is on, since when, and how it came to be. Names nobody.
+    """
     current = session(ctx)
     with current.ledger() as book:
         holds = book.holds.all()
@@ -144,7 +147,11 @@ def review(ctx: click.Context, ids: tuple[str, ...], until: datetime, ground: st
 @click.argument("id", metavar="ID")
 @click.pass_context
 def release(ctx: click.Context, id: str) -> int:
-    """End a hold: its sign is taken away, and what it kept is judged anew in the next sweep."""
+    """End a hold: its sign is taken away.
+
+    What it kept is judged anew in the next sweep. What is held by lying in a hold folder is released by
+    moving it out of there.
+    """
     current = session(ctx)
     with current.estate_with_ledger() as (estate, book):
         holds = book.holds.all()
@@ -162,7 +169,7 @@ def release(ctx: click.Context, id: str) -> int:
 
 def _wanted(is_correspondent: bool, first: datetime | None, last: datetime | None, zone: tzinfo) -> Wanted:
     what = "address" if is_correspondent else "Message-ID"
-    typed = (click.prompt(what.capitalize()) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    typed = (click.prompt(what[0].upper() + what[1:]) if sys.stdin.isatty() else sys.stdin.readline()).strip()
     bare = typed.removeprefix("<").removesuffix(">").strip()
     if not bare or len(bare) > 900 or not bare.isprintable() or (is_correspondent and "@" not in bare):
         raise click.UsageError(f"that is no {what}; one line is read, from a prompt or standard input")

@@ -22,7 +22,10 @@ def command() -> None:
 )
 @click.pass_context
 def init(ctx: click.Context) -> int:
-    """Make the ledger, its key (where the reference is a file) and its public key. Overwrites nothing."""
+    """Make the ledger, its key and its public key.
+
+    The key only where the reference is a file; a credential is there already. Overwrites nothing.
+    """
     from retentiond.ledger import Ledger
 
     current = session(ctx)
@@ -114,9 +117,10 @@ def upgrade(ctx: click.Context) -> int:
 )
 @click.pass_context
 def accept_loss(ctx: click.Context, name: str, count: int) -> int:
-    """Go on after a reply on its way home was found in neither mailbox, once somebody has looked.
+    """Go on after a reply was lost on its way home.
 
-    The ledger keeps who said so, and how many.
+    Once somebody has looked: where it stands in neither mailbox everything stops, until this is said. The
+    ledger keeps who said so, and how many.
     """
     from retentiond.recovery import accept_loss as close_lost
 
@@ -135,7 +139,10 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
 )
 @click.pass_context
 def export(ctx: click.Context) -> int:
-    """Write the whole book as JSON Lines, to be verified without this program (docs/auditor.md)."""
+    """Write the whole book as JSON Lines, for an auditor.
+
+    It is verified without this program (docs/auditor.md).
+    """
     current = session(ctx)
     with current.ledger() as book:
         for line in book.export():

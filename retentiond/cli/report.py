@@ -9,13 +9,12 @@ from pathlib import Path
 import click
 
 from retentiond import condition as conditions
-from retentiond.cli.session import Session, now, say, session, witness
+from retentiond.cli.session import Session, not_reached, now, say, session, witness
 from retentiond.core.holds import Register
 from retentiond.core.monthly import Span, month_of
 from retentiond.errors import Exit
 from retentiond.ledger import HOUSE, Seal
 from retentiond.report.monthly import Facts, Paper, Standing, paper
-from retentiond.report.words import elsewhere_sentence
 from retentiond.report.writing import as_document, as_page, as_text
 
 #: How many months the chart shows, the reported one included.
@@ -98,7 +97,8 @@ def _facts(current: Session, span: Span) -> Facts:
         [month_of(entries, span.back(months)) for months in range(1, SHOWN)],
         {target.name: target.kind for target in config.targets()},
         standings,
-        [elsewhere_sentence(place.what, place.kept) for place in config.elsewhere],
+        not_reached(config),
         f"The ledger verifies: {verified.entries:,} entries, {verified.open_intents} open intents. {seal}",
         Register(now().astimezone(config.policy.zone).date(), holds),
+        next(entry.minute for entry in entries if entry.chain == HOUSE),
     )

@@ -23,7 +23,7 @@ from retentiond.doors import estate_of
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
 from retentiond.mailbox.base import Marker
-from retentiond.report.words import elsewhere_sentence
+from retentiond.report.words import elsewhere_sentence, left_out_sentence
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -161,9 +161,17 @@ def witness(line: str) -> None:
 
 
 def say_elsewhere(current: Session) -> None:
-    """The end of every report: what the administrator declared to keep copies too."""
-    for place in current.config.elsewhere:
-        say(current, elsewhere_sentence(place.what, place.kept))
+    """The end of every report."""
+    for sentence in not_reached(current.config):
+        say(current, sentence)
+
+
+def not_reached(config: Config) -> list[str]:
+    """What the administrator declared: folders that are left out, and what keeps copies too."""
+    left_out = [(each.name, len(each.leave_out)) for each in config.helplines if each.leave_out]
+    return [left_out_sentence(name, count) for name, count in left_out] + [
+        elsewhere_sentence(place.what, place.kept) for place in config.elsewhere
+    ]
 
 
 def told_elsewhere(current: Session) -> list[dict[str, str]]:

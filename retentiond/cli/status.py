@@ -111,7 +111,18 @@ def _show(current: Session, found: Status) -> None:
     for concern in found.concerns:
         seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
         click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)
-    say(current, "No findings." if found.exit_code == Exit.DONE else "Lines that begin with ! need somebody.")
+    say(current, _in_short(found))
+
+
+def _in_short(found: Status) -> str:
+    """The last line: it calls nothing in order that nobody has looked at."""
+    if found.exit_code != Exit.DONE:
+        return "Lines that begin with ! need somebody."
+    if found.condition.round is None:
+        return "Nothing is known yet: only a round of the service (daemon, daemon --once) is told here."
+    if found.concerns:
+        return "No promise is broken. Lines that begin with ! wait for a person."
+    return "No findings."
 
 
 def _holds(holds: HoldCounts | None) -> list[str]:

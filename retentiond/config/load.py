@@ -119,7 +119,7 @@ def _too_open(path: Path, what: str, way_on: str) -> PermissionsTooOpen:
 def _unread(path: Path, error: OSError | ValueError) -> ConfigurationRefused:
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOENT, errno.ENOTDIR):
-        way_on = f"name it with --config or ${VARIABLE}, or begin with a copy of retentiond.example.toml"
+        way_on = f"name it with --config or ${VARIABLE}, or begin: retentiond config generate"
         return _refusal(path, "there is no such file", way_on)
     if number in (errno.EACCES, errno.EPERM):
         return _refusal(path, "you may not read this file", "run as root or as the service's user")

@@ -36,7 +36,7 @@ from retentiond.mailbox.base import (
 )
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_session import Session
-from retentiond.mailbox.opened import Opened
+from retentiond.mailbox.exchange import Opened
 from retentiond.mailbox.patience import Patience
 
 

@@ -34,7 +34,7 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.ews_write import flags_of, is_kept, written
-from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.likeness import likeness
 
 #: What is told of an item beside its content; and by what a copy is verified.

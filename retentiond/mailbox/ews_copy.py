@@ -16,7 +16,7 @@ from retentiond.mailbox.ews_carry import PARCEL, STATE, WHOLE, alike, raise_if_u
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import SENT, M, Row, item_ids, tag
 from retentiond.mailbox.ews_write import flags_of
-from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.exchange_folders import Folder
 
 
 def copy(session: Session, place: Place, keys: Sequence[Key], home: Session, sent: Place) -> bool:

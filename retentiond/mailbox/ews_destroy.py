@@ -1,7 +1,7 @@
 """On Exchange a hard delete that nobody is told of; what lies in the bins then is known by MAPI's search key.
 
-The order of looks, and what may be called destroyed, is `deed.py`'s. Parts of a batch fail, and their answers
-come as they like.
+The order of looks, and what may be called destroyed, is `exchange_destroy.py`'s. Parts of a batch fail, and
+their answers come as they like.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from retentiond.core.model import Key, Kind, Outcome, Place, Result
 from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
-from retentiond.mailbox.deed import BUSY, DONE, GONE_ALREADY, Deed, Heard, Told, standing
 from retentiond.mailbox.ews_line import TurnedAway
 from retentiond.mailbox.ews_session import CHUNK, GONE, SIGN, Session
 from retentiond.mailbox.ews_words import (
@@ -30,7 +29,8 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.layout import Folder
+from retentiond.mailbox.exchange_destroy import BUSY, DONE, GONE_ALREADY, Deed, Heard, Told, standing
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.patience import OutOfPatience
 
 #: How many Message-IDs one search names.

@@ -15,7 +15,7 @@ from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_words import Element, M, NotUnderstood, T, attribute, id_of, shape, tag, text
-from retentiond.mailbox.layout import ROLES, Folder, Labels, Layout, check_configured
+from retentiond.mailbox.exchange_folders import ROLES, Folder, Labels, Layout, check_configured
 
 #: Not mail, with all that lies below them.
 _OTHER = ("outbox", "calendar", "contacts", "tasks", "notes", "journal", "searchfolders")

@@ -22,7 +22,7 @@ from retentiond.mailbox.ews_words import (
     tag,
     text,
 )
-from retentiond.mailbox.looks import marks_of
+from retentiond.mailbox.exchange_look import marks_of
 
 
 def identify(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Item]:

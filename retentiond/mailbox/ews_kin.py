@@ -14,9 +14,9 @@ from retentiond.mailbox.base import Question
 from retentiond.mailbox.ews_marks import THREAD
 from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.ews_words import PARENT_ID, REFERENCES, Path, Row, compared, instant
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import MARGIN, marks_of
 from retentiond.mailbox.headers import message_ids_in
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import MARGIN, marks_of
 
 _KIN: tuple[Path, ...] = (
     *("item:DateTimeReceived", "item:ConversationId", "message:InternetMessageId"),

@@ -34,8 +34,8 @@ from retentiond.mailbox.ews_words import (
     moment_of,
     tag,
 )
-from retentiond.mailbox.layout import Folder, end_of_period, keeping
-from retentiond.mailbox.looks import MARGIN, looks_imported, lot
+from retentiond.mailbox.exchange_folders import Folder, end_of_period, keeping
+from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
 
 
 @dataclass

@@ -8,8 +8,8 @@ from dataclasses import replace
 from retentiond.core.model import Item, Marks, Ref
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import marks_of, parties_of
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import marks_of, parties_of
 
 ROW: tuple[Path, ...] = ("item:DateTimeReceived", *SIGN)
 THREAD: tuple[Path, ...] = (

@@ -12,8 +12,8 @@ from retentiond.mailbox import ews_carry, ews_destroy
 from retentiond.mailbox.base import Abilities, Message
 from retentiond.mailbox.ews_session import Session, only
 from retentiond.mailbox.ews_words import M, NotUnderstood, contains, id_of, tag, text
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.trial import TEST_NAME, mime
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.probe_message import TEST_NAME, mime
 
 _NAMES = {"15.1": "Exchange Server 2016", "15.2": "Exchange Server 2019 or Subscription Edition"}
 

@@ -26,7 +26,7 @@ from retentiond.mailbox.ews_words import (
     shape,
     tag,
 )
-from retentiond.mailbox.layout import Folder, Folders, Layout
+from retentiond.mailbox.exchange_folders import Folder, Folders, Layout
 
 #: How many items one request names, and how many ids one page may hold (the server's own limit).
 CHUNK = 100

@@ -13,8 +13,8 @@ from retentiond.mailbox.ews_look import hindrance_of
 from retentiond.mailbox.ews_marks import ROW, THREAD, parties_of_row, rows_of_correspondents
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import follow, marks_of
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import follow, marks_of
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.

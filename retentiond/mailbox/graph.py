@@ -31,11 +31,11 @@ from retentiond.mailbox.base import (
     Standing,
     Wanted,
 )
+from retentiond.mailbox.exchange import Opened
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
 from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_session import Session
-from retentiond.mailbox.opened import Opened
 from retentiond.mailbox.patience import Patience
 
 

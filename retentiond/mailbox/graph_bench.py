@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Message
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
 from retentiond.mailbox.graph_destroy import hard_delete
 from retentiond.mailbox.graph_line import TurnedAway
@@ -20,8 +21,7 @@ from retentiond.mailbox.graph_probe import make_folder, unmake_folder
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, NotUnderstood, Row, row_of, segment, text
 from retentiond.mailbox.graph_write import written
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.trial import TEST_NAME
+from retentiond.mailbox.probe_message import TEST_NAME
 
 _TEXT = "This is a test message of the mail retention program. It was sent to nobody and may be deleted."
 _FLAGS = frozenset(("\\Flagged", "retentiond"))

@@ -13,13 +13,13 @@ from typing import Any
 from retentiond.core.model import Key, Place
 from retentiond.errors import MailboxError, Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Copy, Likeness, Message
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.graph_answers import BATCH, Ask
 from retentiond.mailbox.graph_destroy import destroy
 from retentiond.mailbox.graph_line import TurnedAway
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import LAST_VERB, STATE, Row, either, segment, text
 from retentiond.mailbox.graph_write import NotSayable, written
-from retentiond.mailbox.layout import Folder
 from retentiond.mailbox.likeness import likeness
 
 _REPLIED = "102"

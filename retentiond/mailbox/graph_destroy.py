@@ -1,7 +1,7 @@
 """In Microsoft 365 a hard delete by mailbox item, else permanentDelete; never plain DELETE: that only moves.
 
-The order of looks, and what may be called destroyed, is `deed.py`'s. Graph says 403 of what is held, of
-what is gone, and of what is forbidden.
+The order of looks, and what may be called destroyed, is `exchange_destroy.py`'s. Graph says 403 of what is
+held, of what is gone, and of what is forbidden.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from retentiond.core.model import Key, Kind, Outcome, Place, Result
 from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
-from retentiond.mailbox.deed import BUSY, CHANGED, DONE, GONE_ALREADY, Deed, Heard, Told, standing
+from retentiond.mailbox.exchange_destroy import BUSY, CHANGED, DONE, GONE_ALREADY, Deed, Heard, Told, standing
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.graph_answers import BATCH, Answer, Ask
 from retentiond.mailbox.graph_line import TurnedAway
 from retentiond.mailbox.graph_session import NO_ITEM, Session
@@ -29,7 +30,6 @@ from retentiond.mailbox.graph_words import (
     segment,
     text,
 )
-from retentiond.mailbox.layout import Folder
 
 #: How many Message-IDs one search names.
 _TERMS = 15

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from retentiond.core.model import Item, Key, Place, Ref, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import Wanted
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import marks_of
 from retentiond.mailbox.graph_answers import Ask
 from retentiond.mailbox.graph_marks import THREAD_PROPERTIES
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import ROW, THREAD, Row, either, instant, segment, text
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import marks_of
 
 
 def identify(session: Session, place: Place, keys: Sequence[Key]) -> Iterator[Item]:

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from retentiond.core.model import Item, Key, Place, Ref
 from retentiond.mailbox.base import Question
+from retentiond.mailbox.exchange_look import MARGIN, marks_of
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import PARENT_ID, REFERENCES, instant
 from retentiond.mailbox.headers import message_ids_in
-from retentiond.mailbox.looks import MARGIN, marks_of
 
 _KIN = ("id", "changeKey", "receivedDateTime", "internetMessageId", "conversationId")
 

@@ -20,6 +20,8 @@ from retentiond.core.model import (
 )
 from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
+from retentiond.mailbox.exchange_folders import Folder, end_of_period, keeping
+from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
 from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, judged, marked, parties_of_row, with_marks
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
@@ -31,8 +33,6 @@ from retentiond.mailbox.graph_words import (
     instant,
     moment_of,
 )
-from retentiond.mailbox.layout import Folder, end_of_period, keeping
-from retentiond.mailbox.looks import MARGIN, looks_imported, lot
 
 
 @dataclass

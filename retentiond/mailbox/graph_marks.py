@@ -8,10 +8,10 @@ from datetime import datetime
 
 from retentiond.core.model import Item, Marks, Place, Ref
 from retentiond.mailbox.base import Question
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import MARGIN, marks_of, parties_of
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import DEFERRED, PARENT_ID, REFERENCES, SIZE, THREAD, Row, instant
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import MARGIN, marks_of, parties_of
 
 #: What a thread is read by, beside the fields of THREAD.
 THREAD_PROPERTIES = (PARENT_ID, REFERENCES, SIZE)

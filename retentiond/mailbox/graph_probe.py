@@ -8,11 +8,11 @@ from retentiond.core.model import Kind, Result, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox import graph_destroy, graph_grants
 from retentiond.mailbox.base import Abilities
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.graph_answers import Ask
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import Row, segment
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.trial import SUBJECT, TEST_NAME, TEXT
+from retentiond.mailbox.probe_message import SUBJECT, TEST_NAME, TEXT
 
 
 def abilities(session: Session) -> Abilities:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from retentiond.core.model import Census, FolderView, Key, Notice, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.exchange_folders import Folder, Folders, Layout
 from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_folders import layout_of
 from retentiond.mailbox.graph_line import Line
@@ -31,7 +32,6 @@ from retentiond.mailbox.graph_words import (
     segment,
     text,
 )
-from retentiond.mailbox.layout import Folder, Folders, Layout
 
 #: How many items one page may hold (Graph's own limit), and the least that is asked for.
 PAGE, LEAST = 1000, 50

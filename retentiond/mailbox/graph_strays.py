@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from retentiond.core.model import Census, FolderView, Item, Ref
 from retentiond.mailbox.base import Question
+from retentiond.mailbox.exchange_folders import Folder
+from retentiond.mailbox.exchange_look import follow, marks_of
 from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, parties_of_row
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import (
@@ -24,8 +26,6 @@ from retentiond.mailbox.graph_words import (
     holding,
     text,
 )
-from retentiond.mailbox.layout import Folder
-from retentiond.mailbox.looks import follow, marks_of
 
 STRAY = (*ROW, *WHO)
 #: How many identities, or Message-IDs, one search names.

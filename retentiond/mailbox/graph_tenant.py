@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from retentiond.errors import Unreachable
+from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_bench import Bench
 from retentiond.mailbox.graph_session import NO_ITEM, NOTHING, Session
@@ -22,7 +23,6 @@ from retentiond.mailbox.graph_words import (
     rows_of,
     segment,
 )
-from retentiond.mailbox.layout import Folder
 from retentiond.mailbox.likeness import likeness
 
 #: For how many seconds nobody looks whether a receipt came.

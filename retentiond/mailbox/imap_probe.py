@@ -15,7 +15,7 @@ from retentiond.mailbox.imap_answers import Row, date_time, day, quoted, rows_of
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_folders import Folder, wire_name
 from retentiond.mailbox.imap_session import Session
-from retentiond.mailbox.trial import TEST_NAME, mime
+from retentiond.mailbox.probe_message import TEST_NAME, mime
 
 #: By how many seconds this machine's clock and the server's may differ.
 CLOCK_SECONDS = 300

@@ -19,8 +19,8 @@ WORRIES: dict[Worry, str] = {
     Worry.CLOCK: "this machine's clock is in doubt, so nothing was touched; set it right (timedatectl)",
     Worry.CRASHED: "the last round ended with a fault of retentiond itself ({detail}); please report it, with"
     " the log's line crash.caught",
-    Worry.LEDGER: "the ledger is missing or does not verify, and nothing is destroyed until it does:"
-    " retentiond ledger verify",
+    Worry.LEDGER: "the ledger is missing, does not verify or cannot be written (a full disk?), and nothing is"
+    " destroyed until that is mended: retentiond ledger verify",
     Worry.STRAY_LOST: "{items} on the way home stand in neither mailbox, and everything stops until somebody"
     " has looked, and says: retentiond ledger accept-loss {detail} --count {count}",
     Worry.ABANDONED: "is not in the configuration any more, and {left} in it when it was last looked at;"

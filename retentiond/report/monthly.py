@@ -87,7 +87,7 @@ class Paper:
 class Facts:
     """What the report is made of. `earlier` are the months before, newest first; `kinds` and `standings`
     are by target; `holds` is the register as it stands now; `proof` says that the ledger verifies, with
-    its seal."""
+    its seal; `founded` is when the ledger was."""
 
     month: Month
     earlier: Sequence[Month]
@@ -96,6 +96,7 @@ class Facts:
     elsewhere: Sequence[str]
     proof: str
     holds: Register
+    founded: datetime
 
 
 #: How the house's own entries are told, by event: what is counted, for one and for more.
@@ -184,9 +185,9 @@ def _line(name: str, deeds: Deeds, facts: Facts) -> Line:
 def _totals(deeds: Mapping[str, Deeds], facts: Facts) -> Line:
     """Over the helplines' mail: letters are exact, and would tell by difference what mail does not."""
     mail = [each for name, each in deeds.items() if facts.kinds.get(name) is not Kind.LETTERS]
-    standings = [
-        standing for name, standing in facts.standings.items() if facts.kinds.get(name) is Kind.HELPLINE
-    ]
+    helplines = [name for name, kind in facts.kinds.items() if kind is Kind.HELPLINE]
+    is_known = facts.standings.keys() >= set(helplines)
+    standings = [facts.standings[name] for name in helplines] if is_known else []
     return Line(
         "all mail",
         "",
@@ -195,8 +196,8 @@ def _totals(deeds: Mapping[str, Deeds], facts: Facts) -> Line:
         "",
         total(each.brought_home for each in mail),
         total(each.undone for each in mail),
-        str(sum(standing.held for standing in standings)),
-        str(sum(standing.review for standing in standings)),
+        str(sum(standing.held for standing in standings)) if is_known else "?",
+        str(sum(standing.review for standing in standings)) if is_known else "?",
     )
 
 
@@ -240,10 +241,12 @@ def _bars(facts: Facts) -> tuple[Bar, ...]:
     counts = [[deeds.left for name, deeds in each.deeds.items() if name in mail] for each in months]
     # What the parts do not tell, the bars must not: they are drawn as if each small part were 2.
     drawn = [sum(2 if is_small(part) else part for part in parts) for parts in counts]
+    told = [
+        total(parts) if each.span.end > facts.founded else "not in use"
+        for each, parts in zip(months, counts, strict=True)
+    ]
     highest = max([*drawn, 1])
     return tuple(
-        Bar(
-            f"{each.span.first:%b %Y}", total(parts), round(100 * height / highest), any(map(is_small, parts))
-        )
-        for each, parts, height in zip(months, counts, drawn, strict=True)
+        Bar(f"{each.span.first:%b %Y}", words, round(100 * height / highest), any(map(is_small, parts)))
+        for each, words, parts, height in zip(months, told, counts, drawn, strict=True)
     )

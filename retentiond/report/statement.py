@@ -58,8 +58,9 @@ def _paragraphs(promise: Promise) -> Iterator[str]:
         )
     yield (
         "Sometimes we keep something longer than that: when you ask us to or agree to it, when a child or an"
-        " adult is at risk, after a threat, or where the law requires it. That is decided by a person, is"
-        " written down with its ground, and is looked at again on a set day."
+        " adult is at risk, after a threat, when somebody interferes with our service, for a legal claim, or"
+        " on another ground. That is decided by a person, its ground is to be written down, and it is looked"
+        " at again on a set day."
     )
     if promise.left_out:
         yield "Some folders that hold no correspondence are left out of this."
@@ -68,8 +69,9 @@ def _paragraphs(promise: Promise) -> Iterator[str]:
         + "".join(f" We keep one more copy: {what}, for {kept}." for what, kept in promise.elsewhere)
     )
     yield (
-        "You may ask us to erase what we hold of yours before that. Whether or not we ever heard from"
-        " somebody is something that we tell nobody: everyone who asks gets the same answer."
+        "You may ask us to erase what we hold of yours before that. What we must keep on one of those"
+        " grounds, and what concerns another person too, is not erased then. Whether or not we ever heard"
+        " from somebody is something that we tell nobody: everyone who asks gets the same answer."
     )
     yield (
         "Every destruction is entered in a ledger that names nobody, and that an auditor can check without"

@@ -60,7 +60,6 @@ HOMEWARD: dict[Result, str] = RESULTS | {
     Result.RETAINED: "brought home, the server keeps a copy here",
 }
 
-#: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on.
 #: Who has a mailbox's lock, or the service's turn: by what it does there.
 HOLDERS: dict[str, str] = {
     "round": "a round of the service",
@@ -71,6 +70,8 @@ HOLDERS: dict[str, str] = {
     "hold": "a hold that is being set",
 }
 
+#: Why a mailbox could not be looked at, or a deed was refused (errors.Why), and the way on; and what `check`
+#: says of a server.
 WHYS: dict[str, str] = {
     "network": "the server cannot be reached; check host, port and firewall",
     "timeout": "the server did not answer in time; it is looked at again in the next sweep",
@@ -164,7 +165,8 @@ def finding_sentence(finding: Finding) -> str:
         case Cause.CONVERSATION_UNKNOWN:
             return f"{count} due{where} wait: a mailbox that may hold their conversations was not seen"
         case Cause.UNREACHABLE:
-            return f"could not be looked at{where}: {WHYS.get(finding.detail, finding.detail)}"
+            host = f" ({finding.folder})" if finding.folder else ""  # or a folder
+            return f"could not be looked at{host}: {WHYS.get(finding.detail, finding.detail)}"
         case Cause.HINDERED:
             why = WHYS.get(finding.detail, finding.detail)
             return f"{count} due{where}, not touched: {why}{_until(finding)}"
@@ -215,6 +217,12 @@ def way_home(source: str, home: str) -> str:
 def elsewhere_sentence(what: str, kept: Period) -> str:
     """What the administrator declared of a place that keeps copies too."""
     return f"Also kept elsewhere, outside our reach: {what}, for {kept}."
+
+
+def left_out_sentence(target: str, count: int) -> str:
+    """How many folders the administrator keeps from being swept. Their names stay where they are."""
+    folders = "1 folder" if count == 1 else f"{count} folders"
+    return f"Left out by the configuration, and not swept: {folders} of {target}."
 
 
 def _until(finding: Finding) -> str:

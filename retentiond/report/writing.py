@@ -20,6 +20,13 @@ _COLUMNS: Final = (
     ("review", "for review"),
 )
 
+#: What a reader must know of the columns. Held and for review come from the last look, not from the month.
+LEGEND: Final = (
+    "Only removed: gone from the mailbox, but the server keeps a copy, or may. Not done: tried in vain, each"
+    " night counted; a later night may have done it. Held and for review: as of the service's last look,"
+    " with ? where there was none."
+)
+
 
 def as_text(told: Paper) -> str:
     """For a terminal, or the text of a mail: at most 100 columns."""
@@ -37,6 +44,7 @@ def as_text(told: Paper) -> str:
         f"Retention report for {told.title}",
         "\n".join([told.verdict, *(f"  ! {reason}" for reason in told.reasons)]),
         "\n".join(table),
+        LEGEND,
     ]
     kept = [
         f"{line.target}: the server keeps copies until {line.kept_until}."
@@ -72,4 +80,4 @@ def as_page(told: Paper) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return rooms.get_template("monthly.html").render(told=told, columns=_COLUMNS)
+    return rooms.get_template("monthly.html").render(told=told, columns=_COLUMNS, legend=LEGEND)

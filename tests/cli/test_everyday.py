@@ -111,6 +111,19 @@ def test_an_audit_of_another_day(office: Office) -> None:
     told = office.run("audit", "--only", HELPLINE, "--as-of", "2031-01-01")
     assert f"Due: {DUE + KEPT}." in told.out
     assert f"Held: {HELD}." in told.out
+    assert "This was an audit as if it were 2031-01-01: nothing was changed." in told.out
+
+
+def test_folders_that_are_left_out_are_told_of_in_every_report(office: Office) -> None:
+    """A folder that nobody sweeps and nobody speaks of is a promise that nobody keeps."""
+    office.put(HELPLINE, {"Training": mail(2, OLD), "Templates": mail(1, OLD)})
+    office.targets[HELPLINE]["leave_out"] = ["Training", "Templates"]
+    office.write()
+    office.arm_all()
+    told = f"Left out by the configuration, and not swept: 2 folders of {HELPLINE}."
+    for words in (("audit",), ("sweep",), ("report",)):
+        assert told in " ".join(office.run(*words).out.split()), words
+    assert office.count(HELPLINE, "Training") == 2
 
 
 def test_an_audit_as_json(office: Office) -> None:

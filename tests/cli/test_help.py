@@ -36,6 +36,14 @@ def ways(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str,
             yield (*words, name)
 
 
+def test_a_group_tells_each_of_its_commands_in_a_whole_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("hold", "ledger", "config"):
+        lines = [
+            line.rstrip() for line in said(capsys, group, "--help").partition("Commands:")[2].splitlines()
+        ]
+        assert not [line for line in lines if line.endswith("...")], "break the first sentence off sooner"
+
+
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """What a command says that ends well and says nothing on the error output."""
     capsys.readouterr()

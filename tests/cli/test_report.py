@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from freezegun import freeze_time
 from lxml import html
 
+from retentiond.core.holds import Ground
 from retentiond.core.period import Period
 from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
 
@@ -54,6 +56,44 @@ def test_the_document_and_the_page_say_the_same_words(swept: Office) -> None:
     assert cells[0] == [document["lines"][0][key] for key in keys]
     assert cells[-1] == [bar["words"] for bar in document["bars"]]
     assert tree.findtext(".//div[@class='verdict broken']") == document["verdict"]
+
+
+def test_on_a_telephone_each_number_is_told_with_its_name(swept: Office) -> None:
+    """A narrow screen shows no heads of columns: there each cell says what it is."""
+    with next_month():
+        tree = html.fromstring(swept.run("report", "--format", "html").out)
+    for table in tree.iter("table"):
+        heads = [head.text_content() for head in table.iter("th")]
+        rows = [row for row in table.iter("tr") if row.find("td") is not None]
+        assert rows
+        for row in rows:
+            assert [cell.get("data-name") for cell in row.iter("td")] == heads
+
+
+def test_text_and_page_say_what_their_columns_mean_and_have_the_seal_in_one_piece(swept: Office) -> None:
+    with next_month():
+        text = swept.run("report").out
+        page = html.fromstring(swept.run("report", "--format", "html").out).text_content()
+    for told in (text, page):
+        assert "Only removed: gone from the mailbox, but the server keeps a copy, or may." in told
+        assert re.search(r"^seal:house:\d+:[0-9a-f]{64}$", told, re.M), "on a line of its own"
+
+
+def test_what_no_look_told_is_no_zero_in_the_sum(swept: Office) -> None:
+    """A sweep by hand leaves no counts of the service: how much is held is not known then, in all either."""
+    with next_month():
+        document = swept.run("report", "--format", "json").document
+    assert {line["held"] for line in document["lines"]} == {"?"}, "the office has no service"
+    assert (document["totals"]["held"], document["totals"]["review"]) == ("?", "?")
+
+
+def test_a_month_before_the_ledger_was_founded_is_not_told_as_one_in_which_nothing_left(
+    swept: Office,
+) -> None:
+    with next_month():
+        bars = swept.run("report", "--format", "json").document["bars"]
+    assert [bar["words"] for bar in bars[:-1]] == ["not in use"] * 5
+    assert bars[-1]["words"][0].isdigit()
 
 
 def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
@@ -135,6 +175,26 @@ def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:
     (swept.state / "seals.log").write_text("")
     with next_month():
         swept.run("report").has(65, "does not verify")
+
+
+def test_the_public_statement_promises_no_narrower_grounds_and_no_wider_erasure_than_there_are(
+    office: Office,
+) -> None:
+    told = office.run("policy").out
+    words = {
+        Ground.CONSENT: "ask us to or agree to it",
+        Ground.CHILD: "a child",
+        Ground.ADULT: "an adult is at risk",
+        Ground.TERRORISM: "after a threat",
+        Ground.STAFF: "after a threat",
+        Ground.INTERFERENCE: "interferes with our service",
+        Ground.CLAIM: "for a legal claim",
+        Ground.OTHER: "on another ground",
+        Ground.NOT_STATED: "its ground is to be written down",
+    }
+    assert words.keys() == set(Ground)
+    assert [each for each in words.values() if each not in told] == []
+    assert "what concerns another person too, is not erased then" in told
 
 
 def test_the_public_statement_says_the_periods_in_force_and_that_holds_exist(office: Office) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, YOUNG, Office, mail, received
 from tests.servers.seed import Seed, letter
@@ -96,6 +97,23 @@ def test_folder_names_are_shown_on_a_terminal_that_asks_for_them(office: Office)
     _, shown = on_terminal(office, "audit")
     assert "Spendenquittungen" not in shown
     assert "folder-" in shown
+
+
+def test_the_page_about_holds_shows_what_is_asked_and_said(office: Office) -> None:
+    office.put(HELPLINE, {"INBOX": mail(1, YOUNG, "risk")})
+    asked = Typed("Message-ID: ", f"<risk-{YOUNG.days}-0@post.example>")
+    code, shown = on_terminal(office, "hold", "add", HELPLINE, "--ground", "child-at-risk", typed=(asked,))
+    office.said.append(shown)
+    assert code == 0, shown
+    page = (Path(__file__).parents[2] / "docs/admin/holds.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"^\$ retentiond hold add .*\n((?:.+\n)+?)```", page, re.M)
+    _asked, *lines = told.splitlines()
+    assert [_plain(line) for line in lines] == [_plain(line) for line in shown.splitlines()[-len(lines) :]]
+
+
+def _plain(line: str) -> str:
+    """Without what differs from hold to hold."""
+    return re.sub(r"Hold \w{6} |\d{4}-\d\d-\d\d", "…", line)
 
 
 def test_no_colour_where_none_is_wanted(office: Office) -> None:

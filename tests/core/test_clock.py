@@ -53,7 +53,7 @@ def test_who_is_believed(
 def test_a_clock_that_nobody_keeps_right_needs_a_server_that_agrees(
     agrees: bool | None, is_synchronised: bool | None, against: str | None
 ) -> None:
-    """Row 56: after a start the clock may be anything. Fresh mail is no proof: it may be days ahead."""
+    """After a start the clock may be anything. Fresh mail is no proof: it may be days ahead."""
     found = doubt(NOW, {"line": reading(agrees, 0)}, NOW - timedelta(hours=24), is_synchronised)
     assert (found.against if found else None) == against
 

@@ -1,4 +1,4 @@
-"""Clocks that nobody confirms: rows 53, 56, 57 and 58 of the reliability specification."""
+"""Clocks that nobody confirms: a wrong time server, none at all, time zones, and sleep."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-# ── rows 53 and 56: who believes the clock ────────────────────────────────────────────────────────
+# ── who believes the clock ─────────────────────────────────────────────────────────────────────────
 
 
 def test_a_clock_that_nobody_confirms_and_nobody_keeps_right_touches_nothing(world: World) -> None:
-    """Row 56: no server tells the time, and the kernel says that its own is unsynchronised."""
+    """No server tells the time, and the kernel says that its own is unsynchronised."""
     world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
     world.arm_all()
     world.server.clock_offset = None
@@ -55,7 +55,7 @@ def test_a_clock_that_nobody_confirms_and_nobody_keeps_right_touches_nothing(wor
 def test_a_clock_a_year_ahead_that_servers_share_stops_every_target(
     world: World, clock_offset: timedelta | None
 ) -> None:
-    """Row 53: the fuse trips in one target, and a small one that it would let through is left alone too.
+    """The fuse trips in one target, and a small one that it would let through is left alone too.
     Nothing of that day is written down: the right clock goes on tonight."""
     for number in range(60):
         world.put("line", "INBOX", mail("writer@post.example", f"l{number}"), NOW - timedelta(days=number))
@@ -123,7 +123,7 @@ def test_after_a_long_silence_arming_is_somebodys_word_for_the_day(world: World)
     assert not world.contents("youth", "INBOX")
 
 
-# ── row 56: whom the question concerns ───────────────────────────────────────────────────────────
+# ── whom the question concerns ─────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_kernel_answers_or_may_not_be_asked() -> None:
     assert machine_clock.is_synchronised() in (True, False, None)
 
 
-# ── row 57: time zones ───────────────────────────────────────────────────────────────────────────
+# ── time zones ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_without_time_zones_it_refuses_to_start(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_without_time_zones_it_refuses_to_start(tmp_path: Path) -> None:
     assert "pip install tzdata" in told.stderr
 
 
-# ── row 58: sleep in the middle of a round ───────────────────────────────────────────────────────
+# ── sleep in the middle of a round ─────────────────────────────────────────────────────────────────
 
 
 def test_a_machine_that_slept_in_the_middle_of_a_round_finishes_its_batch_and_looks_anew(

@@ -18,7 +18,7 @@ from retentiond.core.model import Key, Kind, Outcome, Place, Result
 from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
-from retentiond.mailbox.layout import Folder, Folders, Signed, end_of_period
+from retentiond.mailbox.exchange_folders import Folder, Folders, Signed, end_of_period
 
 #: For how many seconds a look at the holds of all conversations stays fresh enough.
 _FRESH = 10.0

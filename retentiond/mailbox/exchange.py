@@ -1,4 +1,7 @@
-"""What is the same of every mailbox whose folders are known by id: what it is called, its places, its end."""
+"""What every opened Exchange mailbox, here or in the cloud, has in common: its name, its places, its end.
+
+Its folders are known by id; how it is read and changed is each server's own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Generic, TypeVar
 from retentiond.core.model import Key, Kind, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Sameness, Scope
-from retentiond.mailbox.layout import Folders
+from retentiond.mailbox.exchange_folders import Folders
 
 SomeFolders = TypeVar("SomeFolders", bound=Folders)
 
