@@ -22,9 +22,7 @@ def generate() -> int:
     return 0
 
 
-@command.command(
-    short_help="Print the configuration in force, without secrets.", epilog="Example: retentiond config show"
-)
+@command.command(epilog="Example: retentiond config show")
 @click.pass_context
 def show(ctx: click.Context) -> int:
     """Print what is in force, defaults included.

@@ -90,11 +90,7 @@ def add(
     return 0
 
 
-@command.command(
-    "list",
-    short_help="The register: every hold, and when somebody must look again.",
-    epilog="Example: retentiond hold list --overdue",
-)
+@command.command("list", epilog="Example: retentiond hold list --overdue")
 @click.option("--overdue", is_flag=True, help="Only those past their review.")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
@@ -120,10 +116,7 @@ def list_holds(ctx: click.Context, overdue: bool, as_document: bool) -> int:
     return 0
 
 
-@command.command(
-    short_help="Say that somebody looked: it stands until a day.",
-    epilog="Example: retentiond hold review k7m3qa --until 2027-02-01 --ground child-at-risk",
-)
+@command.command(epilog="Example: retentiond hold review k7m3qa --until 2027-02-01 --ground child-at-risk")
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 @click.option("--until", type=_DAY, required=True, help="When somebody must look again (12 months at most).")
 @_ground
@@ -141,9 +134,7 @@ def review(ctx: click.Context, ids: tuple[str, ...], until: datetime, ground: st
     return 0
 
 
-@command.command(
-    short_help="End a hold; what it kept is judged anew.", epilog="Example: retentiond hold release k7m3qa"
-)
+@command.command(epilog="Example: retentiond hold release k7m3qa")
 @click.argument("id", metavar="ID")
 @click.pass_context
 def release(ctx: click.Context, id: str) -> int:

@@ -17,9 +17,7 @@ def command() -> None:
     """The book of what was done. Append-only, chained, signed; it holds no personal data."""
 
 
-@command.command(
-    short_help="Make the ledger, its key and its public key.", epilog="Example: retentiond ledger init"
-)
+@command.command(epilog="Example: retentiond ledger init")
 @click.pass_context
 def init(ctx: click.Context) -> int:
     """Make the ledger, its key and its public key.
@@ -104,7 +102,6 @@ def upgrade(ctx: click.Context) -> int:
 
 @command.command(
     "accept-loss",
-    short_help="Go on after replies were lost on their way home.",
     epilog="Example: retentiond ledger accept-loss advisor-7 --count 1",
 )
 @click.argument("name", metavar="NAME")
@@ -133,10 +130,7 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
     return 0
 
 
-@command.command(
-    short_help="Write the book out, to be verified without this program.",
-    epilog="Example: retentiond ledger export > ledger.jsonl",
-)
+@command.command(epilog="Example: retentiond ledger export > ledger.jsonl")
 @click.pass_context
 def export(ctx: click.Context) -> int:
     """Write the whole book as JSON Lines, for an auditor.
