@@ -271,5 +271,6 @@ def _worry(error: BaseException | None) -> Worry:
 
 
 def _concern_of(error: BaseException | None, now: datetime) -> Concern:
-    count = error.count if isinstance(error, StrayLost) else 0
-    return Concern(HOUSE, _worry(error), now, count, detail=type(error).__name__)
+    if isinstance(error, StrayLost):
+        return Concern(HOUSE, _worry(error), now, error.count, detail=error.target)
+    return Concern(HOUSE, _worry(error), now, detail=type(error).__name__)

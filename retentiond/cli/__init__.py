@@ -99,7 +99,14 @@ def _version(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Log each step.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Which version this is.",
+)
 @click.pass_context
 def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> None:
     """Keeps a helpline's promise: mail is gone when it was said to be, and provably.

@@ -17,7 +17,9 @@ from retentiond.report.words import HOLDERS, items
 
 @click.command(epilog="Example: retentiond approve ABCD-2345 --destroy 120")
 @click.argument("code", metavar="CODE")
-@click.option("--destroy", "number", type=click.IntRange(0), help="The number that you agree to.")
+@click.option(
+    "--destroy", "number", type=click.IntRange(0), metavar="NUMBER", help="The number that you agree to."
+)
 @click.pass_context
 def command(ctx: click.Context, code: str, number: int | None) -> int:
     """Agree, as a second person, to what another asked for within the last day.

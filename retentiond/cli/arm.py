@@ -14,7 +14,7 @@ from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
 from retentiond.audit import standings_of
 from retentiond.cli.screen import waiting
-from retentiond.cli.session import Day, Session, now, say, session, who
+from retentiond.cli.session import Day, Session, now, say, session, wait_option, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
 from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
 from retentiond.report.words import items
@@ -30,19 +30,21 @@ _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"
 @click.command(epilog="Example: retentiond arm listening-line --destroy 7500")
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--destroy", "number", type=click.IntRange(0), help="At most so many items may leave its folders."
+    "--destroy",
+    "number",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="At most so many items may leave its folders.",
 )
 @click.option(
     "--told",
     type=Day(),
     help="For an advisor: since when the advisors have been told.",
 )
-@click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
-)
+@wait_option
 @click.pass_context
 def command(ctx: click.Context, name: str, number: int | None, told: object, wait_seconds: float) -> int:
-    """Let a target loose. Looks afresh, and accepts if at most N items would leave its folders.
+    """Let a target loose. Looks afresh, and accepts if at most NUMBER items would leave its folders.
 
     Without --destroy it asks, on a terminal. Nothing is destroyed by arming but one test message (or
     letter) of our own, by which it is found out whether copies are kept.

@@ -41,9 +41,10 @@ class Line:
 @click.option(
     "--receipt-wait",
     type=click.FloatRange(0, 3600),
+    metavar="SECONDS",
     default=120,
     show_default=True,
-    help="With --tenant-probe: seconds to wait for a receipt.",
+    help="With --tenant-probe: how long to wait for a receipt.",
 )
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context

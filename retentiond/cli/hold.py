@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from retentiond.cli.screen import show_table, waiting
-from retentiond.cli.session import Day, now, say, session, who
+from retentiond.cli.session import Day, now, say, session, wait_option, who
 from retentiond.core.holds import BY_SIGN, REVIEW_AFTER, Ground, Registered
 from retentiond.core.model import Item, Kind
 from retentiond.core.period import Period, start_of
@@ -32,9 +32,6 @@ _LONGEST = Period(months=12)
 _STATED = [ground.value for ground in Ground if ground is not Ground.NOT_STATED]
 _DAY = Day()
 _ground = click.option("--ground", type=click.Choice(_STATED), help="Why it is kept.")
-_wait = click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
-)
 
 
 @click.group(epilog="Example: retentiond hold add listening-line --ground child-at-risk")
@@ -56,7 +53,7 @@ def command() -> None:
 @_ground
 @click.option("--review", type=_DAY, help="When somebody looks again (else in 30 days; 12 months at most).")
 @click.option("--conversation", is_flag=True, help="Also what it answers, its answers, and later ones.")
-@_wait
+@wait_option
 @click.pass_context
 def add(
     ctx: click.Context,

@@ -69,7 +69,7 @@ def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
 
 @command.command(epilog="Example: retentiond ledger show --chain listening-line --last 5")
 @click.option("--chain", metavar="NAME", help="One chain alone: a target's alias, or house.")
-@click.option("--last", type=click.IntRange(1), default=20, help="How many entries.")
+@click.option("--last", type=click.IntRange(1), metavar="NUMBER", default=20, help="How many entries.")
 @click.pass_context
 def show(ctx: click.Context, chain: str | None, last: int) -> int:
     """Show the newest entries, oldest first, as JSON."""
@@ -100,10 +100,17 @@ def upgrade(ctx: click.Context) -> int:
     return 0
 
 
-@command.command("accept-loss", epilog="Example: retentiond ledger accept-loss ana --count 1")
+@command.command(
+    "accept-loss",
+    epilog="Example: retentiond ledger accept-loss advisor-7 --count 1",
+)
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--count", type=click.IntRange(1), required=True, help="How many replies stand in neither mailbox."
+    "--count",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    required=True,
+    help="How many replies stand in neither mailbox.",
 )
 @click.pass_context
 def accept_loss(ctx: click.Context, name: str, count: int) -> int:
@@ -118,7 +125,8 @@ def accept_loss(ctx: click.Context, name: str, count: int) -> int:
     with current.estate_with_ledger() as (estate, book):
         locks = current.config.ledger.directory
         closed = close_lost(estate, book, locks, name, count, now(), who=who())
-    say(current, f"{name}: {closed} open intents closed." if closed else f"{name}: nothing of it is lost.")
+    entered = f"{name}: the loss of {count} is entered, and the next sweep goes on."
+    say(current, entered if closed else f"{name}: none of its replies is lost; nothing was done.")
     return 0
 
 

@@ -13,7 +13,9 @@ from retentiond.pause import REASON, Pause
 
 @click.command(epilog='Example: retentiond pause --until 2027-01-31 --reason "mailboxes are being migrated"')
 @click.option("--until", type=Day(), required=True, help="The last day of the pause.")
-@click.option("--reason", required=True, help="A few plain words; they are shown, and may name nobody.")
+@click.option(
+    "--reason", metavar="WORDS", required=True, help="A few plain words; they are shown, and may name nobody."
+)
 @click.pass_context
 def command(ctx: click.Context, until: datetime, reason: str) -> int:
     """Destroy nothing until the end of a day. Mailboxes are looked at, and what falls due is a finding.

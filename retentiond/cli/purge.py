@@ -14,7 +14,7 @@ from retentiond.audit import standings_of
 from retentiond.cli.agreement import agreed_number
 from retentiond.cli.caller import caller, is_paper, read_paper
 from retentiond.cli.screen import progress
-from retentiond.cli.session import Day, Session, now, session, who
+from retentiond.cli.session import Day, Session, now, session, wait_option, who
 from retentiond.cli.sweep import show
 from retentiond.cli.two_persons import agreed_by_two
 from retentiond.core.approval import Wish
@@ -36,10 +36,14 @@ from retentiond.sweep import sweep
 )
 @click.option("--erase", is_flag=True, help="Everything from or to one person's addresses, everywhere.")
 @click.option("--receipt", metavar="NUMBER", help="With --erase: go on with one that was not finished.")
-@click.option("--destroy", "number", type=click.IntRange(0), help="At most so many items may be destroyed.")
 @click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
+    "--destroy",
+    "number",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help="At most so many items may be destroyed.",
 )
+@wait_option
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context
 def command(

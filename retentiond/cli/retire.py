@@ -14,7 +14,10 @@ from retentiond.retirement import is_retired, retire
 @click.command(epilog='Example: retentiond retire helpline-2 --reason "deleted by IT"')
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--reason", required=True, help="A few plain words, which the ledger keeps; they may name nobody."
+    "--reason",
+    metavar="WORDS",
+    required=True,
+    help="A few plain words, which the ledger keeps; they may name nobody.",
 )
 @click.pass_context
 def command(ctx: click.Context, name: str, reason: str) -> int:

@@ -143,7 +143,7 @@ def _sentence(error: RetentionError) -> str:
             entry = f", entry {error.entry}" if error.entry is not None else ""
             return (
                 f"the ledger does not verify: chain {error.chain or '?'}{entry}: {error.what}; nothing is"
-                " destroyed until it does; see docs/admin/imap.md"
+                " destroyed until it does; see docs/admin/imap.md, What to do when"
             )
         case StrayLost():
             return (

@@ -76,11 +76,28 @@ class Day(click.DateTime):
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d"])
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "YYYY-MM-DD"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        day = super().convert(value, param, ctx)
+        try:
+            day = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no day; write it like 2026-10-31.", param, ctx)
         if not 1995 <= day.year <= 2999:
             self.fail(f"{day:%Y-%m-%d} lies outside the years 1995 to 2999.", param, ctx)
         return day
+
+
+#: How long a command waits where somebody else is at work in a mailbox.
+wait_option = click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=0,
+    help="How long to wait for a mailbox in which somebody else is at work.",
+)
 
 
 def session(ctx: click.Context) -> Session:

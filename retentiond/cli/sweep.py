@@ -6,7 +6,17 @@ import click
 
 from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, say_elsewhere, session, told_elsewhere, who, witness
+from retentiond.cli.session import (
+    Session,
+    now,
+    say,
+    say_elsewhere,
+    session,
+    told_elsewhere,
+    wait_option,
+    who,
+    witness,
+)
 from retentiond.core.model import Result
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
@@ -19,9 +29,7 @@ from retentiond.sweep import Report, house_seal, sweep
 
 @click.command(epilog="Example: retentiond sweep --only listening-line")
 @click.option("--only", metavar="NAME", help="One target alone.")
-@click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0), default=0, help="Seconds to wait for a lock."
-)
+@wait_option
 @click.option("--dry-run", is_flag=True, help="Another name for `retentiond audit`.")
 @click.option("--json", "as_document", is_flag=True, help="One JSON document.")
 @click.pass_context

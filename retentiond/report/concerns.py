@@ -22,7 +22,7 @@ WORRIES: dict[Worry, str] = {
     Worry.LEDGER: "the ledger is missing, does not verify or cannot be written (a full disk?), and nothing is"
     " destroyed until that is mended: retentiond ledger verify",
     Worry.STRAY_LOST: "{items} on the way home stand in neither mailbox, and everything stops until somebody"
-    " has looked: retentiond ledger accept-loss",
+    " has looked, and says: retentiond ledger accept-loss {detail} --count {count}",
     Worry.ABANDONED: "is not in the configuration any more, and {left} in it when it was last looked at;"
     " put it back under this name, or say that nobody is to wait for it: retentiond retire {target}",
     Worry.STOPPED: "the last round came to no end ({detail}); it is tried again, and the log says why",
@@ -40,7 +40,12 @@ def concern_sentence(concern: Concern, now: datetime) -> str:
     days = concern.numbers[0] if concern.numbers else 0
     left = f"{items(concern.count)} were left" if concern.count else "it is not known what was left"
     words = WORRIES[Worry(concern.cause)].format(
-        items=items(concern.count), days=days, detail=concern.detail, left=left, target=concern.target
+        items=items(concern.count),
+        count=concern.count,
+        days=days,
+        detail=concern.detail,
+        left=left,
+        target=concern.target,
     )
     return f"{words}{'' if concern.cause in (Worry.OVERDUE, Worry.NO_SWEEP) else _since(concern, now)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -92,6 +93,36 @@ def test_the_help_names_every_command_and_every_exit_code(capsys: pytest.Capture
         assert words in flat
 
 
+def test_help_says_in_plain_words_what_is_to_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    """No format of a library's, and no type of a language's."""
+    for words in ways(cli):
+        lines = said(capsys, *words, "--help").splitlines()
+        for line in lines:
+            assert not re.search(r"%Y|\b(INTEGER|FLOAT|RANGE|TEXT)\b", line), f"{words}: {line}"
+        options = lines[lines.index("Options:") + 1 :]
+        alone = [
+            line
+            for line, below in zip(options, [*options[1:], ""], strict=True)
+            if re.match("  -", line) and not re.search(r"\S  +\S", line) and not below.startswith("      ")
+        ]
+        assert alone == [], f"{words}: an option of which nothing is said"
+
+
+def test_every_page_that_the_program_names_is_there_with_the_section_that_it_names() -> None:
+    sources = [*(ROOT / "retentiond").rglob("*.py"), ROOT / "config/retentiond.example.toml"]
+    named = {
+        found
+        for source in sources
+        for found in re.findall(
+            r"(docs/[\w/-]+\.md)(?:, ([A-Z][a-z]+(?: [a-z]+)*))?", source.read_text("utf-8")
+        )
+    }
+    assert ("docs/admin/imap.md", "What to do when") in named
+    for page, section in named:
+        text = (ROOT / page).read_text("utf-8")
+        assert not section or re.search(rf"^#+ {section}$", text, re.M), f"{page} has no section {section!r}"
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "--version").startswith(f"retentiond {__version__} (Python 3.")
 
@@ -111,6 +142,7 @@ def test_a_misspelt_command_is_met_with_the_right_one(
         (["audit", "--jsno"], "--json"),
         (["arm"], "Missing argument 'NAME'"),
         (["sweep", "--wait", "soon"], "--wait"),
+        (["audit", "--as-of", "31/10/2026"], "is no day; write it like 2026-10-31"),
         (["arm", "listening-line", "--destroy", "-1"], "--destroy"),
         (["completion", "tcsh"], "bash"),
         (["purge", "/nowhere/plan.json"], "does not exist"),
@@ -215,6 +247,10 @@ def test_help_imports_no_mail_library() -> None:
         "structlog",
         "rich",
         "pymap",
+        "msal",
+        "apprise",
+        "prometheus_client",
+        "jinja2",
     }
     assert not imported & (foreign | {"cryptography", "requests", "apscheduler"})
 

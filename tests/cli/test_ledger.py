@@ -6,14 +6,20 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from retentiond.config import load, read_secret_bytes
 from retentiond.core.chain import seals_in
+from retentiond.core.model import Intent, Phase, Reason, Role, StrayMark
 from retentiond.demo.server import EmbeddedServer
+from retentiond.doors import estate_of
+from retentiond.ledger.book import Ledger
+from retentiond.mailbox.base import Marker
 from tests.cli.conftest import NewOffice
-from tests.cli.office import DUE, HELPLINE, Office
+from tests.cli.office import ADVISOR, DUE, HELPLINE, Office
 from tests.ledger.books import tampering
 
 
@@ -179,3 +185,42 @@ def test_a_ledger_that_is_no_ledger_is_said_so(armed: Office) -> None:
     with armed.untouched():
         armed.run("sweep").has(65, "does not verify", "not readable as a ledger")
     (armed.state / "ledger.db").write_bytes(b"")
+
+
+# ── a reply that was lost on its way home ────────────────────────────────────────────────────────
+
+
+def lose_a_reply(office: Office) -> None:
+    """The power went while a stray was being removed; now it stands in neither mailbox."""
+    config = load(office.config)
+    with Ledger.open(config.ledger.directory, read_secret_bytes(config.ledger.key)) as book:
+        estate = estate_of(config, Marker(book.mark_key))
+        with estate.target(ADVISOR).open() as mailbox:
+            sent = mailbox.place(Role.SENT)
+        today = datetime.now(UTC).date()
+        strays = (StrayMark(9999, b"no such message", 1, b"nor such content"),)
+        intent = Intent(
+            sent, Phase.ADDING, (9999,), HELPLINE, Reason.ASTRAY, today, today, home=HELPLINE, strays=strays
+        )
+        book.advance(book.intend(intent), Phase.REMOVING)
+
+
+def test_everything_stops_for_a_lost_reply_until_the_sentence_that_was_shown_is_typed(armed: Office) -> None:
+    lose_a_reply(armed)
+    stopped = armed.run("sweep").has(65, ADVISOR, "1 item on the way home", "neither mailbox")
+    way_on = stopped.err.rpartition("retentiond ")[2].split()
+    assert way_on == ["ledger", "accept-loss", ADVISOR, "--count", "1"]
+    armed.run(*way_on[:-1], "2").has(65, "1 item")
+    armed.run(*way_on).is_done(f"{ADVISOR}: the loss of 1 is entered, and the next sweep goes on.")
+    armed.run(*way_on).is_done(f"{ADVISOR}: none of its replies is lost; nothing was done.")
+    assert armed.run("sweep").code == 0
+    assert armed.count(HELPLINE, "Deleted Items") == 0, "what was due goes again"
+
+
+def test_status_tells_of_a_lost_reply_what_is_to_be_typed(armed: Office) -> None:
+    lose_a_reply(armed)
+    assert armed.run("daemon", "--once").code == 65
+    told = armed.run("status").has(1, "1 item on the way home", f"accept-loss {ADVISOR} --count 1")
+    line = next(line for line in told.err.splitlines() if "accept-loss" in line)
+    armed.run(*line.rpartition("retentiond ")[2].split()).is_done("the next sweep goes on")
+    assert armed.run("daemon", "--once").code == 0

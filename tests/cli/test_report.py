@@ -109,6 +109,13 @@ def test_the_page_loads_nothing_and_runs_nothing(swept: Office) -> None:
     assert "default-src 'none'" in page
 
 
+def test_whoever_reads_the_page_by_ear_finds_where_it_begins(swept: Office) -> None:
+    with next_month():
+        tree = html.fromstring(swept.run("report", "--format", "html").out)
+    assert tree.get("lang") == "en"
+    assert [element.tag for element in tree.findall("./body/*")] == ["main"]
+
+
 def test_a_month_in_which_the_service_was_away_is_not_called_kept(swept: Office) -> None:
     with next_month():
         told = swept.run("report")
