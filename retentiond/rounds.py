@@ -88,15 +88,16 @@ def begin(service: Service, progress: Progress) -> None:
 
     Raises LedgerDamaged, LedgerMissing and StrayLost, which end the service. A clock in doubt or a
     mailbox that does not answer leaves the intents open, for the next round to settle. That the service
-    was away for too long is told before the round that makes up for it.
+    was away for too long is told before the round that makes up for it. A ledger that verifies is no concern
+    any more.
     """
     try:
-        _begin(service, progress)
+        is_verified = _begin(service, progress)
     except RetentionError as error:
         if is_final(error):
             _note(service, error)
         raise
-    watch(service)
+    _watch(service, (*_BETWEEN_ROUNDS, *([Worry.LEDGER] if is_verified else [])))
 
 
 def _note(service: Service, error: RetentionError) -> None:
@@ -107,10 +108,11 @@ def _note(service: Service, error: RetentionError) -> None:
         _write(service, before, (*_lasting(before), _concern_of(error, now)), now)
 
 
-def _begin(service: Service, progress: Progress) -> None:
+def _begin(service: Service, progress: Progress) -> bool:
+    """Whether there is a ledger, and it verifies."""
     with service.open() as (estate, book):
         if book is None:
-            return
+            return False
         try:
             verified = book.verify()
         except LedgerDamaged as error:
@@ -118,7 +120,7 @@ def _begin(service: Service, progress: Progress) -> None:
             raise
         _log.info("ledger.verified", entries=verified.entries, open=verified.open_intents)
         if service.is_audit_only or not verified.open_intents:
-            return
+            return True
         try:
             for outcome in recover(
                 estate, book, service.directory, service.clock(), progress=progress, crew=service.crew(estate)
@@ -126,6 +128,7 @@ def _begin(service: Service, progress: Progress) -> None:
                 _log.info("intent.settled", target=outcome.place.target, count=len(outcome.keys))
         except ClockDoubted:
             pass  # it is in the log, and the round says it again
+    return True
 
 
 def make_round(service: Service, progress: Progress) -> Condition:
@@ -167,9 +170,14 @@ def make_round(service: Service, progress: Progress) -> Condition:
 
 def watch(service: Service) -> Condition:
     """Between rounds: is a pause too long, has no round ended any more? Tells what must be told."""
+    return _watch(service, _BETWEEN_ROUNDS)
+
+
+def _watch(service: Service, looked_at: Sequence[Worry]) -> Condition:
+    """Writes how things stand. What was just looked at stands only as it was found."""
     with service.turn:
         before = _standing(service)
-        kept = [each for each in before.concerns if each.cause not in _BETWEEN_ROUNDS]
+        kept = [each for each in before.concerns if each.cause not in looked_at]
         return _write(service, before, kept, service.clock())
 
 
