@@ -65,7 +65,7 @@ def _unknown() -> None:
 
 
 def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Target:
-    account = config.accounts[settings.account]
+    account = config.account_of(settings)
     scope = Scope(
         settings.name,
         Kind.HELPLINE,
@@ -100,7 +100,7 @@ def _helpline(config: Config, settings: HelplineSettings, doors: _Doors) -> Targ
 
 
 def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target:
-    account = config.accounts[settings.account]
+    account = config.account_of(settings)
     identities = tuple(identity for each in config.helplines for identity in each.identities)
     scope = Scope(
         settings.name,
@@ -118,7 +118,7 @@ def _advisor(config: Config, settings: AdvisorSettings, doors: _Doors) -> Target
         *(
             [
                 each.name,
-                *_where(config.accounts[each.account], each.mailbox),
+                *_where(config.account_of(each), each.mailbox),
                 each.roles.get(Role.SENT, ""),
                 *sorted(each.identities),
             ]
