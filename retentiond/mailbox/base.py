@@ -118,6 +118,24 @@ class Scope:
             raise Refused(self.target, Why.LEFT_OUT, role.value)
 
 
+class Scoped:
+    """A mailbox's name, its kind and its sign of a hold, as its scope has them."""
+
+    _scope: Scope
+
+    @property
+    def target(self) -> str:
+        return self._scope.target
+
+    @property
+    def kind(self) -> Kind:
+        return self._scope.kind
+
+    @property
+    def hold_sign(self) -> str:
+        return self._scope.hold_keyword
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a look asks. All instants are aware.

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from retentiond.core.model import Key, Kind, Place, Role
+from retentiond.core.model import Key, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Sameness, Scope
+from retentiond.mailbox.base import Sameness, Scope, Scoped
 from retentiond.mailbox.exchange_folders import Folders
 
 SomeFolders = TypeVar("SomeFolders", bound=Folders)
 
 
-class Opened(Generic[SomeFolders]):
+class Opened(Scoped, Generic[SomeFolders]):
     """A mailbox of Exchange, here or in the cloud, that may be open."""
 
     def __init__(self, scope: Scope) -> None:
@@ -25,20 +25,8 @@ class Opened(Generic[SomeFolders]):
         self._open: SomeFolders | None = None
 
     @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
     def sameness(self) -> Sameness:
         return Sameness.PARTS
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
 
     @property
     def takes_parcels(self) -> bool:

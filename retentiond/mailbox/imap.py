@@ -31,6 +31,7 @@ from retentiond.mailbox.base import (
     Question,
     Sameness,
     Scope,
+    Scoped,
     Secret,
     Standing,
     Wanted,
@@ -39,7 +40,7 @@ from retentiond.mailbox.imap_session import Session
 from retentiond.mailbox.wire import Wire
 
 
-class ImapMailbox:
+class ImapMailbox(Scoped):
     """One target on an account. `secret` is called once, on connecting; its value is not kept."""
 
     def __init__(
@@ -54,20 +55,8 @@ class ImapMailbox:
         self._indexes: dict[Place, imap_twins.Index] = {}
 
     @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
     def sameness(self) -> Sameness:
         return Sameness.BYTES
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         user = self._account.login_name(self._mailbox)

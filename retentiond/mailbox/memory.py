@@ -41,6 +41,7 @@ from retentiond.mailbox.base import (
     Question,
     Sameness,
     Scope,
+    Scoped,
     Standing,
     Wanted,
 )
@@ -104,7 +105,7 @@ class MemoryServer:
         return self.mailboxes[name]
 
 
-class MemoryMailbox:
+class MemoryMailbox(Scoped):
     """One target's mailbox on a MemoryServer."""
 
     def __init__(self, server: MemoryServer, name: str, scope: Scope, marker: Marker) -> None:
@@ -114,20 +115,8 @@ class MemoryMailbox:
         self._marker = marker
 
     @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
     def sameness(self) -> Sameness:
         return self._server.sameness
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
 
     def __enter__(self) -> Self:
         if self._name in self._server.unreachable:
