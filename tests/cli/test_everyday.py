@@ -123,6 +123,9 @@ def test_folders_that_are_left_out_are_told_of_in_every_report(office: Office) -
     told = f"Left out by the configuration, and not swept: 2 folders of {HELPLINE}."
     for words in (("audit",), ("sweep",), ("report",)):
         assert told in " ".join(office.run(*words).out.split()), words
+    for words in (("audit",), ("sweep",)):
+        of_helpline = {"target": HELPLINE, "folders": 2, "sentence": told}
+        assert office.run(*words, "--json").document["left_out"] == [of_helpline], words
     assert office.count(HELPLINE, "Training") == 2
 
 
@@ -132,7 +135,7 @@ def test_an_audit_as_json(office: Office) -> None:
     document = told.document
     assert document["exit_code"] == told.code == 0
     assert document["what"] == "audit"
-    assert document["armed"] == []
+    assert document["armed"] == document["left_out"] == []
     by_name = {each["target"]: each for each in document["targets"]}
     assert by_name[HELPLINE]["destroy"] == DUE
     assert by_name[ADVISOR]["bring_home"] == ASTRAY
