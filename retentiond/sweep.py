@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from retentiond.audit import (
     Reviewed,
     approve_all,
     findings_of,
+    is_silence_long,
     look_and_judge,
     standings_of,
     unfinished,
@@ -104,8 +105,8 @@ def sweep(
     progress = _until_paused(progress, locks, estate, time)
     with locked(estate, book, locks, only, wait_seconds, progress.waiting) as (free, taken):
         now = time()  # waiting for locks may have taken long
-        if _is_silence_long(book, estate, now):
-            plan = _looked(estate, free, taken, now, book, progress, crew)
+        if is_silence_long(book.last_minute(), estate, now):  # nothing is written before it is believed
+            plan = _looked(estate, free, taken, now, book, progress, crew, is_day_believed=False)
             approved, broken = approve_all(plan, standings_of(estate, book), estate, only, reviewed)
             if any(finding.cause is Cause.UNFORESEEN for finding in broken):
                 return _stopped(estate, plan, approved, broken, now)
@@ -156,9 +157,10 @@ def _looked(
     book: Ledger,
     progress: Progress,
     crew: Crew,
+    is_day_believed: bool = True,
 ) -> Plan:
     """The plan, in which a mailbox that another process holds is a gap like any other."""
-    plan = look_and_judge(estate, free, now, book, progress, crew=crew)
+    plan = look_and_judge(estate, free, now, book, progress, crew=crew, is_day_believed=is_day_believed)
     locked_gaps = (Gap(target.name, target.kind, Why.LOCKED.value) for target in taken)
     return replace(plan, gaps=(*plan.gaps, *locked_gaps))
 
@@ -187,13 +189,6 @@ def _refuse_a_part(plan: Plan) -> None:
     """What was asked for on demand is done everywhere that was named, or not at all. Raises Unreachable."""
     for gap in plan.gaps:
         raise Unreachable(gap.target, Why(gap.why), gap.detail)
-
-
-def _is_silence_long(book: Ledger, estate: Estate, now: datetime) -> bool:
-    """Whether the last entry is older than any forecast reaches. If the fuse then stops a target, the clock
-    may be what surprises, though servers share it: nothing is done, and the time not written down (0048)."""
-    last_entry = book.last_minute()
-    return last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
 
 
 def _carry_out(
@@ -233,7 +228,9 @@ def _look_again(
     elif any(target.kind is Kind.ADVISOR for target in again):
         missing = [each for each in estate.of(Kind.HELPLINE) if each not in again]
         again = [*(each for each in missing if plan.target(each.name)), *again]
-    fresh = look_and_judge(estate, again, now, book, progress, checks_clock=False, crew=crew)
+    fresh = look_and_judge(
+        estate, again, now, book, progress, checks_clock=False, crew=crew, is_day_believed=True
+    )
     seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
     old = tuple(target for target in plan.targets if target.target not in seen)
     return Plan(plan.made, old + fresh.targets, fresh.gaps, fresh.register)
