@@ -10,7 +10,7 @@ from typing import Protocol
 
 from retentiond.core.model import Key, Lot, Marks, Place
 from retentiond.mailbox.base import Marker
-from retentiond.mailbox.headers import marks_in, message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in, resent_in
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -70,15 +70,21 @@ def marks_of(row: Addressed, marker: Marker) -> Marks:
 
 
 def parties_of(
-    row: Addressed, marker: Marker, authors: Iterable[str], senders: Iterable[str], further: Iterable[str]
+    row: Addressed,
+    marker: Marker,
+    authors: Iterable[str],
+    senders: Iterable[str],
+    further: Iterable[str],
+    header: str,
 ) -> Marks:
-    """The marks of an item, of everybody who is party to it."""
+    """The marks of an item, of everybody who is party to it; `header` is what the server kept of its header
+    block, where that was asked for: only there it says by whom, and to whom, it was sent on."""
     return replace(
         marks_of(row, marker),
         authors=marks_in(authors, marker),
         senders=marks_in(senders, marker),
         recipients=marks_in(row.recipients, marker),
-        further=marks_in(further, marker),
+        further=marks_in(further, marker) | resent_in(header, marker),
     )
 
 
