@@ -5,10 +5,10 @@ It ends TLS on both sides, so each piece is a record of its own, as a server's o
 
 from __future__ import annotations
 
-import socket
+import asyncio
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -24,17 +24,17 @@ class Trickle:
 
     def __init__(self, upstream: int, authority: Authority) -> None:
         self.ca_file = authority.ca_file
+        self.port = 0
         self.connections = 0
         self._upstream = upstream
         self._authority = authority
         self._piece, self._pause = 0, 0.0
-        self._end = threading.Event()
-        self._lines = ExitStack()
-        self._listener = socket.create_server((self.host, 0))
-        self.port = int(self._listener.getsockname()[1])
+        self._is_ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        self._thread.start()
+        assert self._is_ready.wait(10), "the line did not start"
         return self
 
     def __exit__(
@@ -43,52 +43,46 @@ class Trickle:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._lines.close()
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
 
     def trickle(self, piece: int, pause: float) -> None:
         """From here on answers come in pieces of so many bytes, with a pause (seconds) before each.
         `connections` counts those that are made from here on."""
         self._piece, self._pause, self.connections = piece, pause, 0
 
-    def _start(self, deed: Callable[..., None], *words: object) -> None:
-        threading.Thread(target=deed, args=words, daemon=True).start()
+    async def _serve(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(lambda _loop, _context: None)
+        context = self._authority.server_context()
+        server = await asyncio.start_server(self._accept, self.host, 0, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        self._is_ready.set()
+        await self._end.wait()
+        server.close()
 
-    def _accept(self) -> None:
+    async def _accept(self, from_client: StreamReader, to_client: StreamWriter) -> None:
+        self.connections += 1
+        context = self._authority.client_context()
+        from_server, to_server = await asyncio.open_connection(self.host, self._upstream, ssl=context)
+        try:
+            await asyncio.gather(
+                self._carry(from_client, to_server, is_answer=False),
+                self._carry(from_server, to_client, is_answer=True),
+            )
+        finally:
+            to_client.transport.abort()
+            to_server.transport.abort()
+
+    async def _carry(self, source: StreamReader, sink: StreamWriter, *, is_answer: bool) -> None:
         with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                self.connections += 1
-                self._start(self._serve, connection)
-
-    def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError):
-            client = self._authority.server_context().wrap_socket(connection, server_side=True)
-            plain = socket.create_connection((self.host, self._upstream), 30)
-            server = self._authority.client_context().wrap_socket(plain, server_hostname=self.host)
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._lines.callback(_hang_up, each)
-            self._start(self._carry, client, server)
-            self._carry(server, client, is_answer=True)
-
-    def _carry(self, source: socket.socket, sink: socket.socket, is_answer: bool = False) -> None:
-        with suppress(OSError, ValueError):
-            while data := source.recv(_CHUNK):
+            while data := await source.read(_CHUNK):
                 while data:
                     is_slow = is_answer and self._piece > 0
                     size = self._piece if is_slow else len(data)
-                    if is_slow and self._end.wait(self._pause):
-                        return
-                    sink.sendall(data[:size])
+                    if is_slow:
+                        await asyncio.sleep(self._pause)
+                    sink.write(data[:size])
+                    await sink.drain()
                     data = data[size:]
-        for each in (source, sink):
-            _hang_up(each)
-
-
-def _hang_up(line: socket.socket) -> None:
-    with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
+        sink.transport.abort()
