@@ -223,8 +223,6 @@ class Abilities:
     destroys_exactly: bool
     carries_in_batches: bool
     searches_by_age: bool
-    is_conditional: bool
-    tells_roles: bool
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()

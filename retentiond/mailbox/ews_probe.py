@@ -38,8 +38,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=True,
         carries_in_batches=True,
         searches_by_age=False,
-        is_conditional=False,
-        tells_roles=True,
         tells_rights=True,
         notes=tuple(notes),
     )

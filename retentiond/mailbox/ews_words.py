@@ -99,9 +99,9 @@ def shape(name: str, fields: Iterable[Path], *more: str) -> str:
     return tag(name, tag("t:BaseShape", "IdOnly"), *more, *wanted)
 
 
-def item_ids(keys: Iterable[str], name: str = "m:ItemIds") -> str:
+def item_ids(keys: Iterable[str]) -> str:
     """Items by key (`id change-key`)."""
-    return tag(name, *(item_id(key) for key in keys))
+    return tag("m:ItemIds", *(item_id(key) for key in keys))
 
 
 def item_id(key: str) -> str:

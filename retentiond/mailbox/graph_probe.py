@@ -34,8 +34,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=session.can_destroy(),
         carries_in_batches=has_items,
         searches_by_age=False,
-        is_conditional=False,
-        tells_roles=True,
         tells_rights=False,
         notes=tuple(notes),
         grants=tuple(graph_grants.grants(session)),

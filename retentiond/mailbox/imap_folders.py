@@ -126,7 +126,6 @@ class _Book:
     def __init__(self, ours: Sequence[Listed], scope: Scope, prefix: str | None) -> None:
         self._prefix = (prefix or "").rstrip("/.")
         self._scope = scope
-        self._separators = {each.separator for each in ours if each.separator}
         names = {_known(self._below(each)) for each in ours} | {_known(each.name) for each in ours}
         for wanted in self._must_be_there():
             if _known(wanted) not in names:

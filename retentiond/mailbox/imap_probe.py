@@ -31,8 +31,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=offers("UIDPLUS"),
         carries_in_batches=offers("MULTIAPPEND"),
         searches_by_age=offers("WITHIN"),
-        is_conditional=offers("CONDSTORE"),
-        tells_roles=offers("SPECIAL-USE"),
         tells_rights=offers("ACL"),
     )
 

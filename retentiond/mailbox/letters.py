@@ -102,8 +102,6 @@ class LettersMailbox:
                 destroys_exactly=True,
                 carries_in_batches=False,
                 searches_by_age=True,
-                is_conditional=True,
-                tells_roles=True,
                 tells_rights=not self._grounds.mount.is_share,
                 notes=_notes(self._grounds.mount, overwrites=self._settings.overwrite),
             )

@@ -134,7 +134,7 @@ class MemoryMailbox(Scoped):
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
     def abilities(self) -> Abilities:
-        return Abilities("memory", self._server.destroys_exactly, True, True, True, True, True)
+        return Abilities("memory", self._server.destroys_exactly, True, True, True)
 
     def clock(self, now: datetime) -> ClockReading:
         offset = self._server.clock_offset
