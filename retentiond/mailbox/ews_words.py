@@ -186,6 +186,11 @@ class Row:
         return moment_of(told)
 
     @property
+    def deleted(self) -> datetime | None:
+        """When it came into its bin, where the server tells."""
+        return moment_of(self.property(DELETED_ON))
+
+    @property
     def categories(self) -> frozenset[str]:
         return frozenset(each.text or "" for each in self.element.iterfind(f"{T}Categories/{T}String"))
 

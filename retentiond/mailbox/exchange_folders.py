@@ -6,7 +6,7 @@ A folder's role comes from its distinguished name, never from the name that its 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -61,6 +61,13 @@ class Signed(Protocol):
 
     @property
     def conversation(self) -> str: ...
+
+
+class Binned(Protocol):
+    """An item of a bin. `deleted` is when it came there, where the server tells."""
+
+    @property
+    def deleted(self) -> datetime | None: ...
 
 
 class Folders(ABC):
@@ -224,9 +231,12 @@ def end_of_period(period: Period | None, deleted: datetime | None) -> datetime |
     return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
 
 
-def keeping(ends: Sequence[datetime], now: datetime) -> tuple[Hindrance | None, date | None]:
+def keeping(
+    rows: Iterable[Binned], period: Period | None, now: datetime
+) -> tuple[Hindrance | None, date | None]:
     """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
     where one thing is past its day and still there, for then there is none by which all is well."""
+    ends = [end for row in rows if (end := end_of_period(period, row.deleted)) is not None]
     if not any(end > now for end in ends):
         return None, None
     return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None

@@ -69,6 +69,12 @@ def marks_of(row: Addressed, marker: Marker) -> Marks:
     )
 
 
+def is_helplines(row: Addressed, identities: Iterable[str]) -> bool:
+    """The server's search is not believed: the whole address must be the same, case aside."""
+    ours = {identity.casefold() for identity in identities}
+    return any(each.casefold() in ours for each in (row.author, row.sender))
+
+
 def parties_of(
     row: Addressed, marker: Marker, authors: Iterable[str], senders: Iterable[str], further: Iterable[str]
 ) -> Marks:
