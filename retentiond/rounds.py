@@ -26,7 +26,7 @@ from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, Retent
 from retentiond.logs import get_logger
 from retentiond.recovery import recover
 from retentiond.stocktaking import Look, Seen, seen_by, with_seen
-from retentiond.sweep import house_seal, sweep
+from retentiond.sweep import sweep
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress
             done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
             if report.seals:
                 retirement.retire_the_empty({each.name for each in estate.targets}, book, before, now)
-            look = Look(report.second, report.findings, house_seal(report.seals), done)
+            look = Look(report.second, report.findings, report.seal, done)
         else:
             found = audit(estate, now, book=book, progress=progress, crew=crew)
             look = Look(found.plan, found.findings)
