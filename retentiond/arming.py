@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retentiond.audit import Progress, concerned, look_and_judge, refuse_gaps
-from retentiond.core.model import Arming, Kind
+from retentiond.core.fuse import Arming
+from retentiond.core.model import Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting, held

@@ -13,18 +13,9 @@ from datetime import UTC, date, datetime
 from typing import Protocol
 
 from retentiond.core.chain import root_hash
+from retentiond.core.deeds import Deed, Intent, Outcome, Phase, Result
 from retentiond.core.fuse import Approved
-from retentiond.core.model import (
-    Deed,
-    Destroy,
-    Intent,
-    Key,
-    Outcome,
-    Phase,
-    Place,
-    Refile,
-    Result,
-)
+from retentiond.core.model import Destroy, Key, Place, Refile
 from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable

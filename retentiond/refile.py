@@ -13,18 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date
 from typing import Protocol
 
-from retentiond.core.model import (
-    Intent,
-    Item,
-    Key,
-    Outcome,
-    Phase,
-    Place,
-    Reason,
-    Result,
-    Role,
-    StrayMark,
-)
+from retentiond.core.deeds import Intent, Outcome, Phase, Result, StrayMark
+from retentiond.core.model import Item, Key, Place, Reason, Role
 from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
 from retentiond.mailbox.base import (
     CARRY_BYTES,

@@ -19,7 +19,7 @@ from retentiond import pause as pauses
 from retentiond.audit import Progress, audit
 from retentiond.condition import Condition, Round
 from retentiond.core.chain import HOUSE, Break
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
 from retentiond.crew import Crew, SideBySide
 from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, RetentionError, StrayLost

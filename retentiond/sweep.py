@@ -34,9 +34,10 @@ from retentiond.bookkeeping import (
 )
 from retentiond.core import findings
 from retentiond.core.chain import HOUSE, Seal
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import Approved, Standing
-from retentiond.core.model import Gap, Kind, Outcome, Reason, Result
+from retentiond.core.model import Gap, Kind, Reason
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import Why, gravest

@@ -20,6 +20,7 @@ from retentiond.events import EVENTS, FIELDS
 STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("errors",)),
     (1, ("core.model",)),
+    (1, ("core.deeds",)),
     (1, ("core.roll",)),
     (1, ("core.period",)),
     (1, ("core.clock",)),

@@ -18,7 +18,7 @@ from retentiond.cli.agreement import agreed_number
 from retentiond.cli.screen import progress, show_findings, show_outcomes
 from retentiond.cli.session import Session, now, say, told_elsewhere, who, witness
 from retentiond.core.approval import Request, Wish, code_for, is_code
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.errors import ApprovalNeeded, CodeRefused
 from retentiond.mailbox.headers import is_address, spellings
 from retentiond.purging import Erasure, Proposal, erase, new_receipt, propose

@@ -17,7 +17,7 @@ from retentiond.cli.session import (
     who,
     witness,
 )
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
 from retentiond.report.letters import as_document as letters_document

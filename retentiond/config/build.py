@@ -37,7 +37,8 @@ from retentiond.config.settings import (
     Source,
     Tls,
 )
-from retentiond.core.model import Limits, Role
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Role
 from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"

@@ -12,7 +12,8 @@ from typing import ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from retentiond.core.model import Kind, Limits, Role
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import UnknownTarget
 

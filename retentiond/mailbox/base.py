@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Place, Role
 from retentiond.errors import Refused, Why
 
 #: What one batch of messages may weigh while it is carried.

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Key, Kind, Place
 from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing

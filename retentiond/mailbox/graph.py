@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import FolderView, Item, Key, Kind, Place
 from retentiond.mailbox import (
     graph_carry,
     graph_destroy,

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Key, Kind, Place
 from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox import graph_destroy, graph_grants
 from retentiond.mailbox.base import Abilities

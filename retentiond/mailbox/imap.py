@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ImapAccount, Login
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import FolderView, Item, Key, Kind, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox import (
     imap_carry,

@@ -18,6 +18,7 @@ from typing import Final, NoReturn, Self
 
 from retentiond.config import LettersSettings
 from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.model import (
     Census,
     FolderView,
@@ -28,10 +29,8 @@ from retentiond.core.model import (
     Mark,
     Marks,
     Notice,
-    Outcome,
     Place,
     Ref,
-    Result,
     Role,
 )
 from retentiond.errors import Changed, Refused, Unsupported, Why

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.model import (
     Census,
     FolderView,
@@ -24,10 +25,8 @@ from retentiond.core.model import (
     Lot,
     Mark,
     Marks,
-    Outcome,
     Place,
     Ref,
-    Result,
     Role,
 )
 from retentiond.errors import Changed, Refused, Unreachable, Unsupported, Why

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Notice, Reason, Result
+from retentiond.core.model import Notice, Reason
 from retentiond.core.period import Period
 from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence

@@ -13,7 +13,8 @@ import pytest
 
 from retentiond.config import load, read_secret_bytes
 from retentiond.core.chain import seals_in
-from retentiond.core.model import Intent, Phase, Reason, Role, StrayMark
+from retentiond.core.deeds import Intent, Phase, StrayMark
+from retentiond.core.model import Reason, Role
 from retentiond.demo.server import EmbeddedServer
 from retentiond.doors import estate_of
 from retentiond.ledger.book import Ledger

@@ -32,7 +32,8 @@ from retentiond.config import (
     load,
     shown,
 )
-from retentiond.core.model import Kind, Limits, Role
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import UnknownTarget
 from tests.config.conftest import LEAST, Write

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.doors import estate_of
 from retentiond.mailbox import letters_walk
 from retentiond.mailbox.base import Marker

@@ -14,7 +14,8 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from retentiond.config import Access, Auth
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.base import Secret

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Secret

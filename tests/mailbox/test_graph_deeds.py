@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from retentiond.config import Proof
-from retentiond.core.model import Kind, Notice, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Notice, Role
 from retentiond.mailbox.base import Message, Secret
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_write import NotSayable, written

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from retentiond.config import Proof
-from retentiond.core.model import Hindrance, Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Hindrance, Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.base import Secret

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from retentiond.config import Login
-from retentiond.core.model import Hindrance, Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Hindrance, Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import Refused, Unreachable, Why
 from retentiond.mailbox.base import Message, Scope, Secret

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Unreachable, Why
 from retentiond.mailbox.base import Message, Scope, Secret

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from retentiond.config import LettersSettings
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Unsupported, Why
 from retentiond.mailbox.base import Mailbox, Scope, Wanted

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Self
 
 from retentiond.config import Config, Schedule, load
-from retentiond.core.model import Arming, Kind, Limits
+from retentiond.core.fuse import Arming, Limits
+from retentiond.core.model import Kind
 from retentiond.daemon import Daemon
 from retentiond.doors import estate_of
 from retentiond.ledger import Ledger

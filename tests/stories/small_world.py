@@ -11,7 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from retentiond.arming import arm
-from retentiond.core.model import Kind, Limits
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Kind
 from retentiond.core.period import Period
 from retentiond.ledger import Ledger
 from retentiond.mailbox.base import Marker, Scope

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.audit import audit
-from retentiond.core.model import Limits, Result
+from retentiond.core.deeds import Result
+from retentiond.core.fuse import Limits
 from retentiond.core.period import Period
 from tests.stories.small_world import ADVISORS, CUTOFF, HELD, HELPLINES, LINE, NOW, YOUTH, ZONE, World, mail
 from tests.stories.test_laws import sweep_with_cut_at

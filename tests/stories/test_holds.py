@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from retentiond.audit import Audit, audit
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.holds import BY_SIGN, Ground, Registered, Sought
-from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Result, Role, TargetView
+from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Role, TargetView
 from retentiond.core.promises import Concern, of_findings
 from retentiond.core.roll import Roll
 from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why

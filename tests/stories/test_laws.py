@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.arming import arm
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause
-from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
+from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Role
 from retentiond.core.period import Period
 from retentiond.errors import ArmingRefused, ClockDoubted, Unreachable, Why
 from retentiond.ledger.memory import SEEN
