@@ -10,32 +10,34 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from retentiond.config import account_tables, shapes, tables
-from retentiond.config.settings import (
-    PLACE,
+from retentiond.config.accounts import (
     Access,
     Account,
-    AdvisorSettings,
-    AlertSettings,
     Auth,
-    Config,
-    ControlSettings,
-    Elsewhere,
     ExchangeAccount,
     GraphAccount,
-    HeartbeatSettings,
-    HelplineSettings,
     ImapAccount,
-    LedgerSettings,
-    LettersSettings,
     Login,
-    LogSettings,
-    MetricsSettings,
-    Policy,
     Proof,
-    Schedule,
     SecretReference,
     Source,
     Tls,
+)
+from retentiond.config.settings import (
+    PLACE,
+    AdvisorSettings,
+    AlertSettings,
+    Config,
+    ControlSettings,
+    Elsewhere,
+    HeartbeatSettings,
+    HelplineSettings,
+    LedgerSettings,
+    LettersSettings,
+    LogSettings,
+    MetricsSettings,
+    Policy,
+    Schedule,
 )
 from retentiond.core.fuse import Limits
 from retentiond.core.model import Role
