@@ -19,7 +19,8 @@ from retentiond.core.model import Destroy, Key, Place, Refile
 from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
-from retentiond.mailbox.base import Mailbox, Marker
+from retentiond.mailbox.base import Mailbox
+from retentiond.mailbox.marker import Marker
 from retentiond.refile import Stray, batches, bring_home, check_not_lost
 from retentiond.twins import Stays
 

@@ -16,7 +16,8 @@ from retentiond.core.period import Period
 from retentiond.core.policy import Terms
 from retentiond.core.replies import Helpline
 from retentiond.errors import UnknownTarget
-from retentiond.mailbox.base import Mailbox, Marker, Question
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.mailbox.marker import Marker
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from retentiond.core.clock import ClockReading
 from retentiond.core.model import Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
-from retentiond.mailbox.base import ClockReading, Marker, Scope
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: By how much this machine's clock and the server's may differ.
 CLOCK = timedelta(minutes=5)

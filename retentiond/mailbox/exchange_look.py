@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from retentiond.core.model import Key, Lot, Marks, Place
-from retentiond.mailbox.base import Marker
 from retentiond.mailbox.headers import marks_in, message_ids_in
+from retentiond.mailbox.marker import Marker
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)

@@ -16,8 +16,9 @@ from imapclient.imap_utf7 import decode, encode
 
 from retentiond.core.model import Kind, Role
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.imap_answers import Answer, parsed, quoted
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 _SPECIAL = {
     "\\sent": Role.SENT,

@@ -39,7 +39,6 @@ from retentiond.mailbox.base import (
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
@@ -49,6 +48,7 @@ from retentiond.mailbox.base import (
 from retentiond.mailbox.letters_destroy import destroy
 from retentiond.mailbox.letters_disk import Mount
 from retentiond.mailbox.letters_scene import Grounds, Lying, Scene
+from retentiond.mailbox.marker import Marker
 
 _ROLES: Final = {"letters": Role.OTHER, "trash": Role.TRASH, "hold": Role.HOLD}
 #: Around the cutoff each letter comes with its own instant.

@@ -35,17 +35,16 @@ from retentiond.mailbox.base import (
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
-    Scoped,
     Standing,
     Wanted,
 )
 from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of, parties_of
 from retentiond.mailbox.likeness import digest
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope, Scoped
 
 _DELETED = "\\Deleted"
 

@@ -11,7 +11,7 @@ import pytest
 from retentiond.config import Access, Auth, Config, ExchangeAccount, shown
 from retentiond.core.period import Period
 from retentiond.doors import estate_of
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from tests.config.conftest import Write
 from tests.config.test_faults import faults_of
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from retentiond.config import Access, Auth, ExchangeAccount, SecretReference, Source
-from retentiond.mailbox.base import Mailbox, Scope, Secret
+from retentiond.mailbox.base import Mailbox
 from retentiond.mailbox.ews import EwsMailbox
 from retentiond.mailbox.likeness import likeness
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.grounds import MARKER, Ground, Seen
 from tests.servers.exchange import Exchange, FolderHandle
 

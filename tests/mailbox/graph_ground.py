@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from retentiond.config import GraphAccount, Proof, SecretReference, Source
-from retentiond.mailbox.base import Mailbox, Scope, Secret
+from retentiond.mailbox.base import Mailbox
 from retentiond.mailbox.graph import GraphMailbox
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
 from retentiond.mailbox.likeness import likeness
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.grounds import MARKER, Ground, Seen
 from tests.servers.graph import FolderHandle, Graph
 

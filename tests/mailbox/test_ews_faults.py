@@ -18,9 +18,9 @@ from retentiond.core.deeds import Result
 from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
 from retentiond.mailbox.patience import OutOfPatience, Patience
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER

@@ -12,8 +12,8 @@ from retentiond.core.deeds import Result
 from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER

@@ -15,9 +15,9 @@ from retentiond.core.deeds import Result
 from retentiond.core.model import Hindrance, Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_grants import NEEDED
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround, graph_account
 from tests.mailbox.grounds import MARKER

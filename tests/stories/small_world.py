@@ -15,8 +15,9 @@ from retentiond.core.fuse import Limits
 from retentiond.core.model import Kind
 from retentiond.core.period import Period
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import MemoryMailbox, MemoryServer
+from retentiond.mailbox.scope import Scope
 from retentiond.sweep import Report, sweep
 from retentiond.targets import Estate, Target
 

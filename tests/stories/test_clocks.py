@@ -17,7 +17,7 @@ from retentiond.config import load
 from retentiond.core.findings import Cause
 from retentiond.doors import estate_of
 from retentiond.errors import ClockDoubted
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.sweep import sweep
 from tests.daemon.night import Night
 from tests.stories.small_world import CUTOFF, NOW, PowerCut, World, mail

@@ -21,8 +21,10 @@ from retentiond.core.roll import Roll
 from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
-from retentiond.mailbox.base import Marker, Question, Scope, Wanted
+from retentiond.mailbox.base import Question, Wanted
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import MemoryMailbox
+from retentiond.mailbox.scope import Scope
 from retentiond.signs import with_signs
 from retentiond.sweep import Report
 from tests.stories.small_world import CUTOFF, HELD, LINE, NOW, World, mail

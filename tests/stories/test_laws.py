@@ -25,8 +25,10 @@ from retentiond.core.period import Period
 from retentiond.errors import ArmingRefused, ClockDoubted, Unreachable, Why
 from retentiond.ledger.memory import SEEN
 from retentiond.locks import held
-from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
+from retentiond.mailbox.base import CARRY_MESSAGES, Sameness, Standing
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import Folder, MemoryMailbox
+from retentiond.mailbox.scope import Scope
 from retentiond.recovery import recover
 from retentiond.refile import Stray, batches
 from retentiond.sweep import sweep
