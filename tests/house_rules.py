@@ -80,7 +80,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("sweep",)),
     (5, ("arming", "purging", "retirement", "holding")),
     (5, ("stocktaking",)),
-    (6, ("rounds", "control")),
+    (6, ("rounds", "control", "timetable")),
     (6, ("daemon", "demo")),
     (7, ("cli __main__",)),
 )
@@ -94,7 +94,7 @@ ONLY: dict[str, str] = {
     **dict.fromkeys(("pymap", "pysasl", "proxyprotocol"), "demo"),
     **dict.fromkeys(("structlog", "faulthandler", "warnings"), "logs"),
     **dict.fromkeys(("freezegun", "hypothesis", "pytest"), ""),
-    "apscheduler": "daemon",
+    "apscheduler": "timetable daemon",
     "cryptography": "ledger demo",
     **dict.fromkeys(("exchangelib", "oauthlib"), "mailbox.ews_line mailbox.ews_door"),
     "requests": "mailbox.tls mailbox.ews_line mailbox.ews_door mailbox.graph_line mailbox.graph_badge",
