@@ -542,13 +542,6 @@ def test_one_thing_past_its_day_and_still_there_leaves_no_day(graph: Graph) -> N
         assert (census.hindrance, census.kept_until) == (Hindrance.SERVER_KEEPS, None)
 
 
-def test_where_the_bins_cannot_be_seen_nothing_is_called_destroyed(graph: Graph) -> None:
-    ground = GraphGround(graph, has_recoverable_items=False)
-    keys = keys_in(ground, 2)
-    with ground.open() as mailbox:
-        assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.REMOVED: tuple(keys)}
-
-
 # ── what is never done (44) ────────────────────────────────────────────────────────────────────
 
 
@@ -711,14 +704,6 @@ def test_a_server_that_says_at_once_for_ever_is_not_asked_for_ever(ground: Graph
 
 
 # ── TLS ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_tls_that_is_not_trusted_is_refused(graph: Graph) -> None:
-    ground = GraphGround(graph, ca_file=None)
-    with pytest.raises(Unreachable) as caught, ground.open():
-        pass
-    assert caught.value.why is Why.CERTIFICATE
-    assert graph.requests == []
 
 
 def test_a_server_that_is_not_there_is_not_waited_for(graph: Graph) -> None:
