@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from retentiond.config import Access, Auth, Config, ExchangeAccount, shown
 from retentiond.core.period import Period
 from retentiond.doors import estate_of
 from retentiond.mailbox.marker import Marker
-from tests.config.conftest import Write
+from tests.config.conftest import HELPLINE, Loaded, Write
 from tests.config.test_faults import faults_of
 
 ACCOUNT = """\
@@ -22,14 +21,6 @@ endpoint = "https://mail.charity.example/EWS/Exchange.asmx"
 user = 'CHARITY\\retentiond'
 secret = { credential = "exchange" }
 """
-HELPLINE = """\
-[[helpline]]
-name = "helpline-1"
-account = "main"
-mailbox = "help@charity.example"
-identities = ["help@charity.example"]
-"""
-Loaded = Callable[[str], Config]
 
 
 def account_of(config: Config) -> ExchangeAccount:
