@@ -41,8 +41,9 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("events",)),
     (2, ("config", "logs", "locks", "crew", "notify", "files", "talk", "machine_clock")),
     (2, ("pause", "acknowledgement", "approvals", "asking")),
-    (3, ("mailbox.marker", "mailbox.scope", "mailbox.secret")),
+    (3, ("mailbox.marker", "mailbox.secret")),
     (3, ("mailbox.base",)),
+    (3, ("mailbox.scope",)),
     (
         3,
         (

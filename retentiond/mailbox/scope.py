@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from retentiond.core.model import Kind, Role
+from retentiond.core.model import Beside, Kind, Role
 from retentiond.errors import Refused, Why
+from retentiond.mailbox.base import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,6 @@ class Scoped:
     @property
     def hold_sign(self) -> str:
         return self._scope.hold_keyword
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ()
