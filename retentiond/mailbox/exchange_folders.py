@@ -230,8 +230,8 @@ def end_of_period(period: Period | None, deleted: datetime | None) -> datetime |
     today would move on every night."""
     if period is None or deleted is None:
         return None
-    end = period.after(deleted.date())
-    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+    last = min(period.after(deleted.date()), date.max - timedelta(days=1))
+    return datetime(last.year, last.month, last.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
 
 
 def keeping(

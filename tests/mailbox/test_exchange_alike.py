@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -86,3 +87,14 @@ def test_tls_that_is_not_trusted_is_refused(make: Make) -> None:
         pass
     assert caught.value.why is Why.CERTIFICATE
     assert ground.server.requests == []
+
+
+def test_what_came_into_a_bin_on_the_last_day_of_the_calendar_stops_nothing(make: Make) -> None:
+    """A date that some program left there is kept to, as far as there are days; all else is looked at."""
+    ground = make(single_item_recovery=Period.parse("14 days"))
+    purges = ground.folder("recoverableitemspurges")
+    purges.add(letter("p@post.example"), LONG_AGO, dumped=datetime(9999, 12, 31, tzinfo=UTC))
+    ground.put("inbox", letter("old@post.example"), LONG_AGO)
+    with ground.open() as mailbox:
+        assert view_of(mailbox, "recoverable-purges").census.hindrance == "server-keeps"
+        assert len(due_in(view_of(mailbox, "inbox"))) == 1
