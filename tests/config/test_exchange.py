@@ -80,6 +80,10 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         ACCOUNT.replace("https:", "http:") + HELPLINE,
         [("account.main.endpoint", "only https", "https://")],
     ),
+    "an address that is none": (
+        ACCOUNT.replace("mail.charity.example", "[") + HELPLINE,
+        [("account.main.endpoint", "this is not an address", "such as endpoint")],
+    ),
     "Exchange Online": (
         ACCOUNT.replace("mail.charity.example", "outlook.office365.com") + HELPLINE,
         [("account.main.endpoint", "Exchange Online", "graph")],
