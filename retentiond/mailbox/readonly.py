@@ -7,11 +7,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Outcome, Place, Role
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Beside, Notice, Reason, Result
+from retentiond.core.model import Beside, Notice, Reason
 from retentiond.core.period import Period
 from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.audit import audit
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause
-from retentiond.core.model import Limits, Result
+from retentiond.core.fuse import Limits
 from retentiond.core.period import Period
 from tests.stories.small_world import ADVISORS, CUTOFF, HELD, HELPLINES, LINE, NOW, YOUTH, ZONE, World, mail
-from tests.stories.test_laws import sweep_with_cut_at
 
 YEAR = Period(months=12)
 LONGEST = YEAR.cutoff(NOW, ZONE)
@@ -169,7 +169,7 @@ def test_a_power_cut_at_any_moment_and_a_sweep_end_like_a_sweep_without(
 ) -> None:
     with world_of(told) as undisturbed, world_of(told) as disturbed:
         undisturbed.sweep()
-        sweep_with_cut_at(disturbed, moment)
+        disturbed.is_cut_at(moment, disturbed.sweep)
         disturbed.sweep()
         with disturbed.book() as book:
             assert book.open_intents() == ()
