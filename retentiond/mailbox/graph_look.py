@@ -21,7 +21,14 @@ from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.exchange_folders import Folder, keeping
 from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
-from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, judged, marked, parties_of_row, with_marks
+from retentiond.mailbox.graph_marks import (
+    THREAD_PROPERTIES,
+    judged,
+    marked,
+    parties_of_row,
+    with_headers,
+    with_marks,
+)
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
     DEFERRED,
@@ -222,6 +229,7 @@ def _view_of_correspondents(
         total = page.total
         rows += [row for row in page.rows if wanted & parties_of_row(session, row).parties]
     rows = [row for row in rows if not row.is_deferred(now)]
+    rows = with_headers(session, folder, rows, DELETED_ON, DEFERRED)
     place = session.place(folder)
     items = tuple(
         replace(judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))

@@ -16,7 +16,8 @@ from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
-from tests.servers.exchange import Exchange, faults
+from tests.servers.exchange import Exchange, faults, shapes_folders
+from tests.servers.mailstore.store import Folder
 from tests.servers.seed import letter
 
 
@@ -164,3 +165,22 @@ def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGroun
             home.add(home.place(Role.SENT), messages[:1])
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 0
+
+
+@pytest.mark.parametrize(("spoilt", "told"), [("Cases", None), ("Cases", "-1"), ("Purges", None)])
+def test_a_count_that_is_not_told_is_none(
+    ground: ExchangeGround, monkeypatch: pytest.MonkeyPatch, spoilt: str, told: str | None
+) -> None:
+    """A folder whose number of items is unknown is not an empty one, and neither is a bin."""
+    ground.put("Cases", letter("old@post.example"), LONG_AGO)
+    real = shapes_folders.folder_held
+
+    def spoiling(folder: Folder, key: Any) -> Any:
+        return told if (key, folder.name) == ("folder:TotalCount", spoilt) else real(folder, key)
+
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+        monkeypatch.setattr(shapes_folders, "folder_held", spoiling)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
