@@ -101,6 +101,36 @@ def test_a_folder_that_does_not_say_how_much_it_holds_is_not_an_empty_one(
     assert caught.value.why is Why.PROTOCOL
 
 
+@pytest.mark.parametrize("hidden", [(), ("ESEARCH", "WITHIN", "ESORT")])
+def test_a_search_that_is_answered_by_nothing_has_not_found_nothing(
+    ground: ImapGround, authority: Authority, hidden: tuple[str, ...]
+) -> None:
+    """OK and no list: an error on the server's side must not read like a folder in which nothing is due."""
+    ground.put("inbox", letter("n@post.example"), LONG_AGO)
+    silence = {rb"^\* E?SEARCH\b[^\r]*": b"* OK nothing to say"}
+    with (
+        Proxy(ground.server, authority, hide=hidden, replace=silence) as proxy,
+        through(proxy, ground) as mailbox,
+        pytest.raises(Unreachable) as caught,
+    ):
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("size", [b"999999999999", b"40"])
+def test_a_message_that_is_longer_or_shorter_than_the_server_says_is_not_read(
+    ground: ImapGround, authority: Authority, size: bytes
+) -> None:
+    """Neither is memory taken for what will not come, nor the rest of a message read as an answer."""
+    key = ground.put("inbox", letter("n@post.example"), LATELY)
+    lie = {rb"(BODY\[\] )\{\d+\}": rb"\1{" + size + b"}"}
+    with Proxy(ground.server, authority, replace=lie) as proxy, through(proxy, ground) as mailbox:
+        place = mailbox.place(Role.INBOX)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.fetch(place, [key]))
+    assert caught.value.why is Why.PROTOCOL
+
+
 def test_without_uidvalidity_a_uid_names_nothing(ground: ImapGround, authority: Authority) -> None:
     """RFC 9051, 2.3.1.1: UIDVALIDITY and UID together name one message for ever."""
     key = ground.put("inbox", letter("n@post.example"), LONG_AGO)
@@ -210,6 +240,20 @@ def test_a_server_that_ends_the_session_in_the_middle_of_a_deed_is_unreachable(
     assert caught.value.why is Why.NETWORK
     with ground.open() as again:
         assert set(again.stand(place, keys).present) <= set(keys)
+
+
+@pytest.mark.parametrize("code", [b"INUSE", b"LIMIT", b"UNAVAILABLE"])
+def test_a_folder_that_is_busy_is_looked_at_another_time(
+    ground: ImapGround, authority: Authority, code: bytes
+) -> None:
+    busy = {rb"^(R\d+) OK \[READ-ONLY\][^\r]*": rb"\1 NO [" + code + b"] later"}
+    with (
+        Proxy(ground.server, authority, replace=busy) as proxy,
+        through(proxy, ground) as mailbox,
+        pytest.raises(Unreachable) as caught,
+    ):
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.BUSY
 
 
 @pytest.mark.parametrize("words", [rb"NO no", rb"NO [NOPERM] no", rb"BAD what"])
