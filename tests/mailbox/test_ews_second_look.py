@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +142,20 @@ def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
             list(mailbox.look(question()))
         assert caught.value.why is Why.PROTOCOL
     assert len(ground.server.faults.struck) < 20
+
+
+@pytest.mark.parametrize("count", [3, 1100])
+def test_a_page_that_leaves_something_out_is_no_page(ground: ExchangeGround, count: int) -> None:
+    """What is not told would be neither due nor a finding, tonight and every night."""
+    ground.folder("inbox").fill(
+        (letter(f"old{n}@post.example"), LONG_AGO + timedelta(seconds=n)) for n in range(count)
+    )
+    with ground.open() as mailbox:
+        assert len(due_in(view_of(mailbox, "inbox"))) == count
+        ground.server.faults.at("FindItem", faults.short_page(), times=None)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
 
 
 @pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
