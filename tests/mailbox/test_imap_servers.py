@@ -53,6 +53,16 @@ def test_a_folder_of_any_name_is_looked_into(ground: ImapGround, name: str) -> N
         assert totals[name] == 1
 
 
+def test_a_name_is_the_same_however_its_letters_are_composed(ground: ImapGround) -> None:
+    """An ä may be one letter or two: a folder that was to be held or left out is not missed for it."""
+    for name in ("Fa\u0308lle", "Be\u0301be\u0301"):
+        ground.put(name, letter("n@post.example"), LONG_AGO)
+    with ground.open(hold_folder="F\u00e4lle", leave_out=frozenset({"B\u00e9b\u00e9"})) as mailbox:
+        views = {view.place.role: view for view in mailbox.look(question())}
+        assert views[Role.HOLD].census.total == 1
+        assert Role.OTHER not in views
+
+
 @pytest.mark.parametrize(
     "line", [rb'* LIST (\\Sent "/" Sent', rb"* LIST nothing", rb'* LIST (\\Sent) "/" Se"nt']
 )
