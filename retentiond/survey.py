@@ -97,6 +97,8 @@ def _look_at(
                 folders.append(folder)
                 told(mailbox.target)
             view = further(opened, TargetView(mailbox.target, mailbox.kind, tuple(folders)))
+            if mailbox.kind is Kind.HELPLINE and question.wants_beside:
+                view = replace(view, beside=opened.beside(question))
             if mailbox.kind is Kind.HELPLINE and question.wants_threads:
                 message_ids = tuple(opened.message_ids())
     except MailboxError as error:

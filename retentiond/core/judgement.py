@@ -68,7 +68,7 @@ def make_plan(snapshot: Snapshot, house: House, register: Register | None = None
     judged = _judged(snapshot, house, owners, held)
     censuses = _counted(snapshot, house, owners)
     plans = [
-        TargetPlan(view.target, view.kind, parts, counts)
+        TargetPlan(view.target, view.kind, parts, counts, view.beside)
         for view, parts, counts in zip(snapshot.views, judged, censuses, strict=True)
     ]
     return Plan(snapshot.now, tuple(plans), snapshot.gaps, register)

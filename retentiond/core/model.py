@@ -190,6 +190,16 @@ class FolderView:
         return self.census.place
 
 
+class Beside(StrEnum):
+    """What a mailbox holds beside mail: outside the promise, and counted for an audit alone."""
+
+    CALENDARS = "calendars"
+    CONTACTS = "contacts"
+    TASKS = "tasks"
+    NOTES = "notes"
+    JOURNALS = "journals"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetView:
     """One target as the look found it. `younger` is evidence and is not judged: what is not due and shares a
@@ -201,6 +211,8 @@ class TargetView:
     younger: Sequence[Item] = ()
     #: The marks of the items that bear the sign of a hold themselves, where somebody asked for them.
     signs: frozenset[Mark] = frozenset()
+    #: How many items made before the cutoff lie beside the mail, where somebody asked.
+    beside: tuple[tuple[Beside, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
 from retentiond.errors import Refused, Why
 
 #: What one batch of messages may weigh while it is carried.
@@ -135,6 +135,9 @@ class Scoped:
     def hold_sign(self) -> str:
         return self._scope.hold_keyword
 
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -147,7 +150,8 @@ class Question:
     lots, and nothing else is read for it. Addresses may be left out: no
     conversation is followed by them. `wants_threads` asks for the marks of every message (a stated
     exception to the law of scale). Letters have no marks: neither changes anything there.
-    `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
+    `wants_days` (arming) asks whether a folder looks imported. `wants_beside` (an audit) asks what lies
+    beside the mail. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks. `correspondents` are the
     addresses of one person: then a look yields every item that is from or to one of them, whatever its
@@ -165,6 +169,7 @@ class Question:
     wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    wants_beside: bool = False
     longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
     correspondents: tuple[str, ...] = field(default=(), repr=False)
@@ -346,6 +351,12 @@ class Mailbox(Protocol):
         counted then. Raises Refused(no-folder) where a configured folder is
         missing: a missing folder is never an empty one.
         """
+        ...
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        """How many items made before the cutoff lie in folders of a helpline's mailbox that are not of mail
+        (calendars, contacts, tasks, notes, journals), as far as this kind of server has them and the login
+        may look into them; what has none is left out."""
         ...
 
     def message_ids(self) -> Iterator[str]:

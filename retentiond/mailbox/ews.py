@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Outcome, Place
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox import (
+    ews_beside,
     ews_carry,
     ews_copy,
     ews_destroy,
@@ -90,6 +91,9 @@ class EwsMailbox(Opened[Session]):
         if self.kind is Kind.ADVISOR:
             return ews_strays.look_for_strays(self.session, question)
         return ews_look.look(self.session, question)
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ews_beside.beside(self.session, question)
 
     def message_ids(self) -> Iterator[str]:
         return ews_look.message_ids(self.session)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from retentiond.core.model import Hindrance, Kind, Mark, Place, Role
+from retentiond.core.model import Beside, Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
 from retentiond.mailbox.base import ClockReading, Marker, Scope
@@ -45,12 +45,13 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders of mail, and what else was learnt on the way."""
+    """The folders of mail, and what else was learnt; `beside` are ids of folders of other things."""
 
     folders: tuple[Folder, ...]
     top: str
     has_archive: bool
     sees_bins: bool
+    beside: tuple[tuple[Beside, str], ...] = ()
 
 
 class Signed(Protocol):

@@ -19,6 +19,7 @@ from typing import Final, NoReturn, Self
 from retentiond.config import LettersSettings
 from retentiond.core.clock import ClockReading
 from retentiond.core.model import (
+    Beside,
     Census,
     FolderView,
     Item,
@@ -177,6 +178,9 @@ class LettersMailbox:
                 mark = self._marker.mark("letter", f"{self.target}\0{_file_of(key)}")
                 marks = Marks(message=mark)
                 yield Item(Ref(place, key), letter.found.born, place.role is Role.HOLD, marks)
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ()
 
     def message_ids(self) -> NoReturn:
         self._no_deed()
