@@ -34,6 +34,8 @@ _FIELDS = (
     *("folder:EffectiveRights", "folder:DistinguishedFolderId"),
 )
 _PAGE = 500
+#: The count of a folder of which the server does not say how much it holds: not nothing.
+_UNTOLD = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,13 @@ def _below(line: Line, top: str) -> Iterator[_Told]:
 def _told(element: Element | None) -> _Told:
     if element is None:
         raise NotUnderstood
-    count = element.findtext(T + "TotalCount") or "0"
+    count = element.findtext(T + "TotalCount") or ""
     return _Told(
         id_of(element, "FolderId")[0],
         attribute(element, "ParentFolderId", "Id"),
         element.findtext(T + "DisplayName") or "",
         element.findtext(T + "FolderClass") or "",
-        int(count) if count.isdigit() else 0,
+        int(count) if count.isdigit() else _UNTOLD,
         element.tag in (T + "Folder", T + "TasksFolder"),
     )
 

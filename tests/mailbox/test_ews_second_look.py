@@ -158,6 +158,22 @@ def test_a_page_that_leaves_something_out_is_no_page(ground: ExchangeGround, cou
     assert caught.value.why is Why.PROTOCOL
 
 
+@pytest.mark.parametrize("count", [0, -1], ids=["none", "untold"])
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(
+    ground: ExchangeGround, count: int, wants_marks: bool
+) -> None:
+    """Exchange's own counts can be wrong (New-MailboxRepairRequest, AggregateCounts): what is never looked
+    into would never go, and keep nothing of its conversations."""
+    keys = set(keys_in(ground, 3))
+    parent = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        ground.server.store.mailboxes[ground.address("here")].known(name).miscount = count
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert parent in {item.ref.key for item in mailbox.younger(question())}
+
+
 @pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
 def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
     ground: ExchangeGround, code: str
