@@ -73,10 +73,12 @@ def is_itself(session: Session, place: Place, uid: int, home: Session, sent: Pla
         with suppress(Refused):
             _try(home, sent, uid, b"+")
         [is_set] = home.wire.search(bears, label=sent.folder)
-        session.look_again(place)
-        [is_here] = session.wire.search(bears, label=place.folder)
-        if is_set:
-            _try(home, sent, uid, b"-")
+        try:
+            session.look_again(place)
+            [is_here] = session.wire.search(bears, label=place.folder)
+        finally:
+            if is_set:
+                _try(home, sent, uid, b"-")
         return bool(is_here) or not is_set
     finally:
         home.leave()

@@ -13,11 +13,13 @@ from retentiond.core.findings import Cause
 from retentiond.core.model import Kind, Result, Role
 from retentiond.demo.authority import Authority
 from retentiond.mailbox.graph_grants import NEEDED
+from tests.servers.dovecot import Dovecot
 from tests.servers.exchange import Exchange
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.graph import Graph
 from tests.servers.proxy import Proxy
 from tests.servers.seed import Seed
+from tests.servers.troubles import Trouble
 from tests.stories.exchange_world import Office
 from tests.stories.graph_world import Cloud
 from tests.stories.real_world import Helpline
@@ -81,18 +83,22 @@ def test_a_second_name_in_memory(tmp_path: Path) -> None:
     assert (Cause.FAILED, "same-mailbox") in {(each.cause, each.detail) for each in report.findings}
 
 
-def test_two_mailboxes_that_look_like_one_are_two(
-    dovecot_factory: DovecotFactory, authority: Authority, tmp_path: Path
-) -> None:
-    """One UIDVALIDITY, the same numbers, the same bytes, as a restored copy may have: each reply is at home,
-    and its stray goes. The flag that tells them apart is left on nothing."""
-    server = dovecot_factory()
-    story = Helpline(server, tmp_path / "world", server.new_user("line"), server.new_user("ana"))
+def alike(server: Dovecot, directory: Path) -> Helpline:
+    """Two mailboxes with one UIDVALIDITY, the same numbers and bytes, as a restored copy may have."""
+    story = Helpline(server, directory / "world", server.new_user("line"), server.new_user("ana"))
     for user in (story.line, story.ana):
         story.seed(user, Role.SENT, replies())
         server.doveadm("mailbox", "update", "-u", user.name, "--uid-validity", "7", "Sent")
+    return story
+
+
+def test_two_mailboxes_that_look_like_one_are_two(
+    dovecot_factory: DovecotFactory, authority: Authority, tmp_path: Path
+) -> None:
+    """Each reply is at home, and its stray goes. The flag that tells them apart is left on nothing."""
+    story = alike(dovecot_factory(), tmp_path)
     before = story.mail(story.line, Role.SENT)
-    with Proxy(server, authority) as proxy:
+    with Proxy(story.server, authority) as proxy:
         story.host_port = proxy
         story.write_configuration()
         story.arm()
@@ -101,4 +107,23 @@ def test_two_mailboxes_that_look_like_one_are_two(
     assert len(tried) == 4, "set, looked for here and there, taken away"
     assert story.mail(story.line, Role.SENT) == before
     assert story.mail(story.ana, Role.SENT) == []
+    story.check_book()
+
+
+def test_a_trial_that_is_cut_short_leaves_no_flag(
+    dovecot_factory: DovecotFactory, authority: Authority, tmp_path: Path
+) -> None:
+    """The advisor's connection breaks while the flag is set at home: it is taken away there all the same."""
+    story = alike(dovecot_factory(), tmp_path)
+    before = [story.mail(user, Role.SENT) for user in (story.line, story.ana)]
+    with Proxy(story.server, authority) as proxy:
+        story.host_port = proxy
+        story.write_configuration()
+        story.arm()
+        proxy.expect(Trouble(r"^UID SEARCH .*\$RetentionTrial", "cut-after", nth=2))
+        assert story.run("sweep") == 1, story.complaints
+        assert proxy.struck == ["cut-after"]
+        assert [story.mail(user, Role.SENT) for user in (story.line, story.ana)] == before
+        assert story.run("sweep") == 0, story.complaints
+    assert story.mail(story.line, Role.SENT) == before[0]
     story.check_book()
