@@ -172,6 +172,19 @@ def test_a_message_that_was_found_and_is_not_shown_is_not_passed_over(
     assert caught.value.why is Why.PROTOCOL
 
 
+@pytest.mark.parametrize("date", [b"NIL", b'"yesterday"'])
+def test_a_date_that_is_told_in_nonsense_is_no_old_date(
+    ground: ImapGround, authority: Authority, date: bytes
+) -> None:
+    """Each such message comes by itself and without a date, for a person; never as one that is due."""
+    for n, moment in enumerate((CUTOFF - timedelta(hours=1), LONG_AGO)):
+        ground.put("inbox", letter(f"n{n}@post.example"), moment)
+    told = {rb'INTERNALDATE "[^"]*"': b"INTERNALDATE " + date}
+    with Proxy(ground.server, authority, replace=told) as proxy, through(proxy, ground) as mailbox:
+        view = view_of(mailbox, "inbox")
+    assert ([item.received for item in view.items], view.lots) == ([None, None], ())
+
+
 def test_a_message_that_goes_while_it_is_looked_at_stops_no_look(
     ground: ImapGround, authority: Authority
 ) -> None:
