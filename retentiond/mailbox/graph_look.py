@@ -127,9 +127,6 @@ def _view(
 def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
     """The items up to a day past the cutoff, those with no believable date, and what is no message."""
     listed = _Listed()
-    if folder.count == 0 and not folder.is_bin:
-        listed.is_whole = True
-        return listed
     expand = (DELETED_ON,) if folder.is_bin else (DEFERRED,) if folder.role is Role.DRAFTS else ()
     wants_all = question.wants_days or folder.role is Role.HOLD
     for page in session.pages(folder, ROW, expand=expand):

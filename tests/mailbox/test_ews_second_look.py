@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from retentiond.core.model import Kind, Role
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.ews import EwsMailbox
 from retentiond.mailbox.secret import Secret
-from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
 from tests.servers.exchange import Exchange, faults, shapes_folders
@@ -128,6 +129,33 @@ def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
             list(mailbox.look(question()))
         assert caught.value.why is Why.PROTOCOL
     assert len(ground.server.faults.struck) < 20
+
+
+@pytest.mark.parametrize("count", [3, 1100])
+def test_a_page_that_leaves_something_out_is_no_page(ground: ExchangeGround, count: int) -> None:
+    """What is not told would be neither due nor a finding, tonight and every night."""
+    ground.folder("inbox").fill(
+        (letter(f"old{n}@post.example"), LONG_AGO + timedelta(seconds=n)) for n in range(count)
+    )
+    with ground.open() as mailbox:
+        assert len(due_in(view_of(mailbox, "inbox"))) == count
+        ground.server.faults.at("FindItem", faults.short_page(), times=None)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(ground: ExchangeGround, wants_marks: bool) -> None:
+    """Exchange's own counts can be wrong (New-MailboxRepairRequest, AggregateCounts): what is never looked
+    into would never go, and keep nothing of its conversations."""
+    keys = set(keys_in(ground, 3))
+    parent = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        ground.server.store.mailboxes[ground.address("here")].known(name).miscount = 0
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert parent in {item.ref.key for item in mailbox.younger(question())}
 
 
 @pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
