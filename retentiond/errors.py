@@ -71,10 +71,12 @@ class PermissionsTooOpen(RetentionError):
 
 @dataclass(eq=False)
 class SecretMissing(RetentionError):
-    """A secret's place exists in the configuration, but its value could not be read."""
+    """A secret's place exists in the configuration, but its value could not be read. `is_closed`: it is
+    there, and this user may not read it."""
 
     account: str
     place: str
+    is_closed: bool = False
     exit_code: ClassVar[int] = Exit.CONFIGURATION
 
 
@@ -171,10 +173,11 @@ class Unsupported(MailboxError):
 @dataclass(eq=False)
 class LedgerMissing(RetentionError):
     """There is no ledger; `retentiond ledger init` makes it. Where only its key is missing, `key` says
-    where that should be."""
+    where that should be; `is_closed`: it is there, and this user may not read it."""
 
     path: str
     key: str = ""
+    is_closed: bool = False
     exit_code: ClassVar[int] = Exit.LEDGER
 
 

@@ -46,6 +46,9 @@ _LEDGERS: dict[str, str] = {
     ),
 }
 
+#: The way on to a file that somebody else may read.
+_OWN_FILE = "run as root or as the service's user; if you did, give that user the file (chown)"
+
 _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
     "old": "the plan is older than a day",
@@ -108,6 +111,8 @@ def _fault(fault: Fault) -> str:
 
 def _sentence(error: RetentionError) -> str:
     match error:
+        case SecretMissing() if error.is_closed:
+            return f"{error.account}: its secret is in {error.place}; nothing was done; {_OWN_FILE}"
         case SecretMissing():
             return (
                 f"{error.account}: its secret cannot be read from {error.place}; nothing was done; put it"
@@ -130,6 +135,8 @@ def _sentence(error: RetentionError) -> str:
                 f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
                 " nothing was done; back it up, then: retentiond ledger upgrade"
             )
+        case LedgerMissing() if error.is_closed:
+            return f"the ledger in {error.path} has its key at {error.key}; nothing was done; {_OWN_FILE}"
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"

@@ -151,6 +151,8 @@ def _content(reference: SecretReference) -> bytes:
             content = content_of(descriptor, _LARGEST)
     except FileNotFoundError:
         raise _missing(reference, "this file is not there") from None
+    except PermissionError:
+        raise _missing(reference, "this user may not read it", is_closed=True) from None
     except (OSError, ValueError):
         raise _missing(reference, "this file cannot be read") from None
     if content is None:
@@ -178,5 +180,5 @@ def _answer(reference: SecretReference) -> bytes:
     return done.stdout
 
 
-def _missing(reference: SecretReference, what: str) -> SecretMissing:
-    return SecretMissing(reference.owner, f"{reference} ({what})")
+def _missing(reference: SecretReference, what: str, *, is_closed: bool = False) -> SecretMissing:
+    return SecretMissing(reference.owner, f"{reference} ({what})", is_closed)
