@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, YOUNG, Office, mail, received
 from tests.servers.seed import Seed, letter
 
@@ -67,6 +69,22 @@ def test_arming_asks_for_the_number_that_it_shows(office: Office) -> None:
     assert f"{HELPLINE} is armed" in shown
     office.run("sweep", "--only", HELPLINE)
     assert office.count(HELPLINE, "Deleted Items") == 0
+
+
+def test_a_number_that_is_none_is_asked_for_again(office: Office) -> None:
+    """As it was shown, with its comma, it is one; what is typed wrong is met with how it is written."""
+    prompt = "Type that number to agree"
+    said = "is no number of items; write it like 7312."
+    typed = (Typed(prompt, "all"), Typed(f"'all' {said}", "7,31"), Typed(f"'7,31' {said}", "7,312"))
+    code, shown = on_terminal(office, "arm", HELPLINE, typed=typed)
+    office.said.append(shown)
+    assert code == 0, shown
+    assert "at most 7,312 were agreed to" in shown
+
+
+@pytest.mark.parametrize("number", ["-3", "7.312", "7,31", "1,2345", "", "٧", "all"])
+def test_a_number_that_is_none_is_a_wrong_command_line(office: Office, number: str) -> None:
+    office.run("arm", HELPLINE, f"--destroy={number}").has(2, "is no number of items; write it like 7312.")
 
 
 def test_arming_with_another_number_is_refused(office: Office) -> None:
