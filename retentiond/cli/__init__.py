@@ -9,6 +9,8 @@ import errno
 import importlib
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -144,6 +146,13 @@ class Heard:
         except BrokenPipeError:
             self._forget()
 
+    def end(self) -> None:
+        """Nothing more is written. What had no room, and was told, would be Python's own exit code 120."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._forget()
+
     def _forget(self) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
@@ -151,8 +160,20 @@ class Heard:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code; no user's mistake ends in a traceback."""
     logs.install_last_resort()
-    sys.stdout, sys.stderr = cast("TextIO", Heard(sys.stdout)), cast("TextIO", Heard(sys.stderr))
-    sys.exit(run(arguments))
+    _open_streams()
+    out, err = Heard(sys.stdout), Heard(sys.stderr)
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
+    code = run(arguments)
+    out.end()
+    err.end()
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """A stream that is closed (`2>&-`) hears and says nothing, and leaves its number to no other file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 — for good
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -189,11 +210,12 @@ def coded(arguments: list[str] | None) -> int:
 
 def _no_room() -> int:
     """The ledger says itself what a full disk keeps it from; this is for whatever else is written."""
-    click.echo(
-        "retentiond: no room is left where this answer, or a file beside it, was to be written; make room,"
-        " and run it again; whatever was done before stands in the ledger",
-        err=True,
-    )
+    with suppress(OSError):  # there may be none for this sentence either
+        click.echo(
+            "retentiond: no room is left where this answer, or a file beside it, was to be written; make"
+            " room, and run it again; whatever was done before stands in the ledger",
+            err=True,
+        )
     return Exit.UNREACHED
 
 
