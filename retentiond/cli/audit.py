@@ -78,7 +78,7 @@ def show(
     if not current.quiet:
         show_plan(found.plan, names)
         say(current)
-    show_findings(found.findings)
+    show_findings(found.findings, is_today=as_of is None)
     say(current, _totals(found))
     for sentence in holds_sentences(found.plan.register):
         say(current, sentence)

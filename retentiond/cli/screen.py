@@ -53,10 +53,10 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         show_table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[Finding], *, is_today: bool = True) -> None:
     """The findings, a sentence each, on the error output: they are heard with --quiet too."""
     for finding in findings:
-        click.echo(f"! {finding.target}: {finding_sentence(finding)}", err=True)
+        click.echo(f"! {finding.target}: {finding_sentence(finding, is_today=is_today)}", err=True)
 
 
 @contextmanager

@@ -131,8 +131,9 @@ WHYS: dict[str, str] = {
 }
 
 
-def finding_sentence(finding: Finding) -> str:
-    """One sentence for a finding, without its target's alias at the front."""
+def finding_sentence(finding: Finding, *, is_today: bool = True) -> str:
+    """One sentence for a finding, without its target's alias at the front. What would be found on another
+    day has no number that anybody should agree to."""
     where = f" in {finding.folder}" if finding.folder else ""
     count = items(finding.count)
     match finding.cause:
@@ -144,8 +145,8 @@ def finding_sentence(finding: Finding) -> str:
                 for each in (f"{items(due)} due" if due else "", f"{astray} astray" if astray else "")
                 if each
             )
-            way_on = f"retentiond arm {finding.target} --destroy {finding.count}"
-            return f"{what}, but it is not armed{days}: {way_on}"
+            way_on = f": retentiond arm {finding.target} --destroy {finding.count}" if is_today else ""
+            return f"{what}, but it is not armed{days}{way_on}"
         case Cause.UNFORESEEN:
             planned, foreseen, limit = finding.numbers
             return (
