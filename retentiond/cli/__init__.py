@@ -195,7 +195,11 @@ def coded(arguments: list[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
+        said = "stopped at the question, and nothing of it was begun; run the same command again"
+        click.echo(f"\nretentiond: {said}", err=True)
+        return 130
+    except KeyboardInterrupt:
         click.echo("retentiond: stopped; run the same command again to finish", err=True)
         return 130
     except PermissionError as error:

@@ -94,6 +94,17 @@ def test_a_number_that_is_none_is_a_wrong_command_line(office: Office, number: s
     office.run("arm", HELPLINE, f"--destroy={number}").has(2, "is no number of items; write it like 7312.")
 
 
+def test_whoever_stops_at_a_question_is_told_that_nothing_was_begun(office: Office) -> None:
+    """Ctrl-D; to click, Ctrl-C at a question is the same."""
+    asked = Typed("Type that number to agree: ", "\x04")
+    with office.untouched():
+        code, shown = on_terminal(office, "arm", HELPLINE, typed=(asked,))
+        office.said.append(shown)
+    assert code == 130, shown
+    said = "stopped at the question, and nothing of it was begun; run the same command again"
+    assert shown.endswith(f"\nretentiond: {said}\n")
+
+
 def test_arming_with_another_number_is_refused(office: Office) -> None:
     with office.untouched():
         code, shown = on_terminal(
