@@ -107,7 +107,10 @@ def _show(current: Session, found: Status) -> None:
         say(current, f"  {each.target}: {said} (looked at {local(each.looked)})")
     for sentence in _holds(condition.holds):
         say(current, sentence)
-    say(current, f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'no seal yet'}")
+    say(
+        current,
+        f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'not sealed by a round yet'}",
+    )
     for concern in found.concerns:
         seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
         click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)
