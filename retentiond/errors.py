@@ -70,6 +70,14 @@ class PermissionsTooOpen(RetentionError):
 
 
 @dataclass(eq=False)
+class AdminNeeded(RetentionError):
+    """A command that only root may give was given by somebody else."""
+
+    command: str
+    exit_code: ClassVar[int] = Exit.TOO_OPEN
+
+
+@dataclass(eq=False)
 class SecretMissing(RetentionError):
     """A secret's place exists in the configuration, but its value could not be read. `is_closed`: it is
     there, and this user may not read it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from retentiond.cli.session import session
+from retentiond.errors import AdminNeeded
 
 
 @click.command(
@@ -29,7 +29,7 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     from retentiond.install.as_service import words as as_service
 
     if os.geteuid() != 0:
-        raise PermissionError(errno.EPERM, "", "systemd-run")
+        raise AdminNeeded("as-service")
     if ctx.find_root().obj["config"] is None:
         ctx.find_root().obj["config"] = str(DEFAULT_PATH)
     systemd_run = shutil.which("systemd-run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retentiond.core.approval import Wish
 from retentiond.core.chain import Break
 from retentiond.errors import (
+    AdminNeeded,
     AlreadyRunning,
     ApprovalNeeded,
     ApprovalRefused,
@@ -111,6 +112,8 @@ def _fault(fault: Fault) -> str:
 
 def _sentence(error: RetentionError) -> str:
     match error:
+        case AdminNeeded():
+            return f"only root may do this; nothing was done; type: sudo retentiond {error.command} …"
         case SecretMissing() if error.is_closed:
             return f"{error.account}: its secret is in {error.place}; nothing was done; {_OWN_FILE}"
         case SecretMissing():
