@@ -70,6 +70,14 @@ class PermissionsTooOpen(RetentionError):
 
 
 @dataclass(eq=False)
+class CredentialsMissing(RetentionError):
+    """Credentials that the configuration names were never given to this machine; systemd would only fail."""
+
+    names: tuple[str, ...]
+    exit_code: ClassVar[int] = Exit.CONFIGURATION
+
+
+@dataclass(eq=False)
 class AdminNeeded(RetentionError):
     """A command that only root may give was given by somebody else."""
 

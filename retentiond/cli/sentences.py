@@ -14,6 +14,7 @@ from retentiond.errors import (
     CodeRefused,
     ConfigurationRefused,
     ControlRefused,
+    CredentialsMissing,
     Fault,
     InstallFailed,
     LedgerDamaged,
@@ -114,6 +115,11 @@ def _sentence(error: RetentionError) -> str:
     match error:
         case AdminNeeded():
             return f"only root may do this; nothing was done; type: sudo retentiond {error.command} …"
+        case CredentialsMissing():
+            return (
+                f"credentials that this machine does not have: {', '.join(error.names)}; nothing was done; to"
+                " be asked for them: sudo retentiond install --systemd"
+            )
         case SecretMissing() if error.is_closed:
             return f"{error.account}: its secret is in {error.place}; nothing was done; {_OWN_FILE}"
         case SecretMissing():

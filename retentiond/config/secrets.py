@@ -139,7 +139,7 @@ def read_secret_bytes(reference: SecretReference) -> bytes:
 def _content(reference: SecretReference) -> bytes:
     path = path_of(reference)
     if path is None:
-        raise _missing(reference, "systemd passed no credentials ($CREDENTIALS_DIRECTORY is not set)")
+        raise _missing(reference, "only systemd passes it: type it after sudo retentiond as-service")
     try:
         with opened(path) as descriptor:
             # Asked again of the very file that is read: it may have been another one at the start.
