@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -174,6 +175,8 @@ def _open_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 — for good
+    if isinstance(sys.stdout, TextIOWrapper):  # what a terminal's alphabet lacks is no reason to stop
+        sys.stdout.reconfigure(errors="replace")
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -292,3 +292,12 @@ def test_a_closed_stream_is_no_fault_of_the_program(closed: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("retentiond ") != (">&-" in closed.split())
+
+
+def test_a_letter_that_a_terminal_has_not_is_no_fault_of_the_program() -> None:
+    """A machine of ISO 8859-1: through the service the deed would go on, and nobody hear of it."""
+    command = [sys.executable, "-m", "retentiond", "config", "generate"]
+    around = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, capture_output=True, env=around, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("latin-1").startswith("# retentiond: an example")
