@@ -210,19 +210,23 @@ def coded(arguments: list[str] | None) -> int:
         click.echo(f"retentiond: {where}: not allowed; run as root, or as the service's user", err=True)
         return Exit.TOO_OPEN
     except OSError as error:
-        return _no_room() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _own_fault(error)
+        return _on_disk(error)
     except Exception as error:
         return _own_fault(error)
 
 
-def _no_room() -> int:
-    """The ledger says itself what a full disk keeps it from; this is for whatever else is written."""
-    with suppress(OSError):  # there may be none for this sentence either
-        click.echo(
-            "retentiond: no room is left where this answer, or a file beside it, was to be written; make"
-            " room, and run it again; whatever was done before stands in the ledger",
-            err=True,
-        )
+def _on_disk(error: OSError) -> int:
+    """The ledger says itself what its disk keeps it from; this is for whatever else is written."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            what = "no room is left where this answer, or a file beside it, was to be written; make room,"
+        case errno.EROFS:
+            what = f"{error.filename or 'a file'} lies on a disk that is read-only; mount it for writing,"
+        case _:
+            return _own_fault(error)
+    with suppress(OSError):  # there may be no room for this sentence either
+        said = f"{what} and run it again; whatever was done before stands in the ledger"
+        click.echo(f"retentiond: {said}", err=True)
     return Exit.UNREACHED
 
 
