@@ -87,12 +87,12 @@ class AdminNeeded(RetentionError):
 
 @dataclass(eq=False)
 class SecretMissing(RetentionError):
-    """A secret's place exists in the configuration, but its value could not be read. `is_closed`: it is
-    there, and this user may not read it."""
+    """A secret's place exists in the configuration, but its value could not be read. `way`: the way on, where
+    it is not simply missing: "closed" (this user may not read it), "as-service" (only systemd passes it)."""
 
     account: str
     place: str
-    is_closed: bool = False
+    way: str = ""
     exit_code: ClassVar[int] = Exit.CONFIGURATION
 
 
@@ -189,11 +189,11 @@ class Unsupported(MailboxError):
 @dataclass(eq=False)
 class LedgerMissing(RetentionError):
     """There is no ledger; `retentiond ledger init` makes it. Where only its key is missing, `key` says
-    where that should be; `is_closed`: it is there, and this user may not read it."""
+    where that should be, and `way` is the way on, as of any secret."""
 
     path: str
     key: str = ""
-    is_closed: bool = False
+    way: str = ""
     exit_code: ClassVar[int] = Exit.LEDGER
 
 

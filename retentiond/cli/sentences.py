@@ -48,8 +48,11 @@ _LEDGERS: dict[str, str] = {
     ),
 }
 
-#: The way on to a file that somebody else may read.
-_OWN_FILE = "run as root or as the service's user; if you did, give that user the file (chown)"
+#: The way on to a secret that is where it should be.
+SECRETS = {
+    "closed": "run as root or as the service's user; if you did, give that user the file (chown)",
+    "as-service": "type it as: sudo retentiond as-service COMMAND",
+}
 
 _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
@@ -120,8 +123,8 @@ def _sentence(error: RetentionError) -> str:
                 f"credentials that this machine does not have: {', '.join(error.names)}; nothing was done; to"
                 " be asked for them: sudo retentiond install --systemd"
             )
-        case SecretMissing() if error.is_closed:
-            return f"{error.account}: its secret is in {error.place}; nothing was done; {_OWN_FILE}"
+        case SecretMissing() if error.way:
+            return f"{error.account}: its secret is in {error.place}; nothing was done; {SECRETS[error.way]}"
         case SecretMissing():
             return (
                 f"{error.account}: its secret cannot be read from {error.place}; nothing was done; put it"
@@ -144,8 +147,9 @@ def _sentence(error: RetentionError) -> str:
                 f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
                 " nothing was done; back it up, then: retentiond ledger upgrade"
             )
-        case LedgerMissing() if error.is_closed:
-            return f"the ledger in {error.path} has its key at {error.key}; nothing was done; {_OWN_FILE}"
+        case LedgerMissing() if error.way:
+            way_on = SECRETS[error.way]
+            return f"the ledger in {error.path} has its key at {error.key}; nothing was done; {way_on}"
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"

@@ -53,7 +53,7 @@ class Session:
             return Ledger.open(settings.directory, read_secret_bytes(settings.key))
         except SecretMissing as error:
             key = error.place if is_founded(settings.directory) else ""
-            raise LedgerMissing(str(settings.directory), key, error.is_closed) from None
+            raise LedgerMissing(str(settings.directory), key, error.way) from None
 
     @contextmanager
     def estate_with_ledger(self) -> Iterator[tuple[Estate, Ledger]]:

@@ -139,7 +139,7 @@ def read_secret_bytes(reference: SecretReference) -> bytes:
 def _content(reference: SecretReference) -> bytes:
     path = path_of(reference)
     if path is None:
-        raise _missing(reference, "only systemd passes it: type it after sudo retentiond as-service")
+        raise _missing(reference, "only systemd passes it", "as-service")
     try:
         with opened(path) as descriptor:
             # Asked again of the very file that is read: it may have been another one at the start.
@@ -152,7 +152,7 @@ def _content(reference: SecretReference) -> bytes:
     except FileNotFoundError:
         raise _missing(reference, "this file is not there") from None
     except PermissionError:
-        raise _missing(reference, "this user may not read it", is_closed=True) from None
+        raise _missing(reference, "this user may not read it", "closed") from None
     except (OSError, ValueError):
         raise _missing(reference, "this file cannot be read") from None
     if content is None:
@@ -180,5 +180,5 @@ def _answer(reference: SecretReference) -> bytes:
     return done.stdout
 
 
-def _missing(reference: SecretReference, what: str, *, is_closed: bool = False) -> SecretMissing:
-    return SecretMissing(reference.owner, f"{reference} ({what})", is_closed)
+def _missing(reference: SecretReference, what: str, way: str = "") -> SecretMissing:
+    return SecretMissing(reference.owner, f"{reference} ({what})", way)

@@ -190,9 +190,17 @@ def test_a_secret_of_another_user_is_no_missing_one(tmp_path: Path) -> None:
         if is_root:
             os.seteuid(0)
     error = caught.value
-    assert error.is_closed
-    for told in (error, LedgerMissing("/state", error.place, error.is_closed)):
+    for told in (error, LedgerMissing("/state", error.place, error.way)):
         [sentence] = sentences(told)
         assert "this user may not read it" in sentence
         assert "chown" in sentence
         assert "put" not in sentence
+
+
+def test_a_credential_is_no_missing_one_where_systemd_was_not_asked() -> None:
+    with pytest.raises(SecretMissing) as caught:
+        read_secret(SecretReference("main", Source.CREDENTIAL, "imap-main"))
+    error = caught.value
+    for told in (error, LedgerMissing("/state", error.place, error.way)):
+        [sentence] = sentences(told)
+        assert sentence.endswith("nothing was done; type it as: sudo retentiond as-service COMMAND")
