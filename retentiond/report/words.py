@@ -88,7 +88,7 @@ WHYS: dict[str, str] = {
     "no-hard-delete": "this cloud knows no order by which Graph destroys mail, so nothing is destroyed there;"
     " do not arm, and let Exchange's own retention do it (docs/admin/microsoft-365.md, Other clouds)",
     "no-right": "the login may not delete there; grant it that (IMAP: the rights t and e, RFC 4314; Exchange:"
-    " docs/admin/exchange.md; Microsoft 365: docs/admin/microsoft-365.md)",
+    " docs/admin/exchange.md; Microsoft 365: docs/admin/microsoft-365.md; letters: docs/admin/letters.md)",
     "read-only": "the folder is read-only for this login",
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",
