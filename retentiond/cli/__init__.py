@@ -124,6 +124,10 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
     ctx.obj = {"config": config, "quiet": quiet, "verbose": verbose}
 
 
+#: Options that stand before the command, and are missed where they are typed after it.
+_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts) - {"--help"}
+
+
 class Heard:
     """An output whose reader may go away (`retentiond … | head`): what nobody hears any more is dropped,
     and the findings and the exit code come all the same."""
@@ -196,6 +200,9 @@ def coded(arguments: list[str] | None) -> int:
             click.echo(f"retentiond: {sentence}", err=True)
         return error.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in _EVERYWHERE:
+            said = f"{error.option_name} stands before the command: retentiond {error.option_name} …"
+            error = click.UsageError(said, error.ctx)
         error.show()
         return error.exit_code
     except click.Abort:

@@ -145,6 +145,8 @@ def test_a_misspelt_command_is_met_with_the_right_one(
         (["audit", "--as-of", "31/10/2026"], "is no day; write it like 2026-10-31"),
         (["arm", "listening-line", "--destroy", "-1"], "--destroy"),
         (["completion", "tcsh"], "bash"),
+        (["audit", "-q"], "-q stands before the command: retentiond -q …"),
+        (["status", "--config", "x"], "--config stands before the command: retentiond --config …"),
         (["purge", "/nowhere/plan.json"], "does not exist"),
     ],
 )
