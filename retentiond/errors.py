@@ -275,7 +275,7 @@ class ControlRefused(RetentionError):
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
-        codes = {"stranger": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
+        codes = {"stranger": Exit.TOO_OPEN, "silent": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
         return codes.get(self.why, Exit.UNREACHED)
 
 

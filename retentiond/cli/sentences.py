@@ -67,6 +67,10 @@ _CONTROL = {
         "the service runs, and you may not ask it for anything; ask to be taken into its group"
         " (retentiond-admin, if not named otherwise under [control]), then log in anew"
     ),
+    "silent": (
+        "no service answers, and what it wrote is for its own user and root; see: systemctl status"
+        " retentiond, and type: sudo retentiond status"
+    ),
     "crowd": "too many people ask the service at once; nothing was done; run the same command again",
     "stopping": "the service is just stopping; nothing was done; run the same command again",
     "looks-only": "the service only looks (--audit-only), so nothing was done; stop it first",

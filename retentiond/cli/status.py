@@ -18,7 +18,7 @@ from retentiond.condition import Condition, HoldCounts
 from retentiond.config import Config
 from retentiond.core.holds import Ground
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
-from retentiond.errors import Exit
+from retentiond.errors import ControlRefused, Exit
 from retentiond.report.concerns import concern_sentence
 from retentiond.report.holds import grounds_sentence
 from retentiond.report.words import items
@@ -57,7 +57,10 @@ def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
     that was acknowledged is told daily as before, but for two weeks not to the second recipient.
     """
     current = session(ctx)
-    found = status_of(current.config, now())
+    try:
+        found = status_of(current.config, now())
+    except PermissionError:
+        raise ControlRefused("silent") from None
     if acknowledge:
         directory = current.config.ledger.directory
         acknowledgement.write(directory, found.concerns, found.moment, who())

@@ -339,6 +339,15 @@ def test_whoever_hangs_up_in_the_middle_of_their_list_erases_nobody(desk: Desk, 
     assert desk.events("erasure") == []
 
 
+def test_whoever_asks_a_service_that_is_down_is_told_that_it_is(desk: Desk) -> None:
+    """They may ask it, and may not read what it wrote: this is when they need a way on most."""
+    desk.furnish(is_readable=True)
+    told = desk.ask(FIRST, "status")
+    assert told.code == 77
+    assert "no service answers" in told.err
+    assert "type: sudo retentiond status" in told.err
+
+
 def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:
     story = desk.story
     story.write_configuration('[policy]\nperiod = "8 months"\n')
