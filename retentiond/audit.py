@@ -22,7 +22,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import ClockDoubted, Exit
+from retentiond.errors import ClockDoubted, Exit, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
 from retentiond.mailbox.base import Mailbox, Question
@@ -78,7 +78,8 @@ def audit(
     crew: Crew = ONE_BY_ONE,
 ) -> Audit:
     """The look and the judgement of a sweep, and nothing else. Needs no ledger and takes no lock."""
-    plan = look_and_judge(estate, concerned(estate, only), now, book, progress, as_of, crew=crew)
+    targets = concerned(estate, only)
+    plan = look_and_judge(estate, targets, now, book, progress, as_of, wants_beside=True, crew=crew)
     standings = standings_of(estate, book)
     _, broken = approve_all(plan, standings, estate, only, None)
     broken += unfinished(estate, book)
@@ -94,6 +95,7 @@ def look_and_judge(
     as_of: datetime | None = None,
     checks_clock: bool = True,
     wants_days: bool = False,
+    wants_beside: bool = False,
     crew: Crew = ONE_BY_ONE,
 ) -> Plan:
     """Looks at these targets and judges every item. Raises ClockDoubted; nothing is written then.
@@ -104,7 +106,12 @@ def look_and_judge(
     if not targets:
         return Plan(now, ())
     holds = book.holds.all() if book is not None else ()
-    questions = {target.name: _asked(estate, target, now, as_of, wants_days, holds) for target in targets}
+    questions = {
+        target.name: replace(
+            _asked(estate, target, now, as_of, holds), wants_days=wants_days, wants_beside=wants_beside
+        )
+        for target in targets
+    }
     mailboxes = [(target.open(), questions[target.name]) for target in targets]
     further = _asking_for_signs(holds, estate) if book is not None else _asking_nothing
     found = survey(mailboxes, progress.looked, crew, further)
@@ -128,14 +135,13 @@ def _asked(
     target: Target,
     now: datetime,
     as_of: datetime | None,
-    wants_days: bool,
     holds: Sequence[Registered],
 ) -> Question:
     """What is asked of a target. Any of its mail that is due may be a link in a conversation that is held:
     only then its marks are asked for (the law of scale)."""
     question = estate.question(target, now, as_of)
     is_linked = any(hold.is_conversation and hold.target == target.name for hold in holds)
-    return replace(question, wants_days=wants_days, wants_marks=question.wants_marks or is_linked)
+    return replace(question, wants_marks=question.wants_marks or is_linked)
 
 
 def _asking_for_signs(holds: Sequence[Registered], estate: Estate) -> Further:
@@ -209,6 +215,12 @@ def unfinished(estate: Estate, book: Ledger | None) -> list[Finding]:
     return [
         Finding(HOUSE, Cause.ERASURE_UNFINISHED, 0, detail=receipt) for receipt in book.unfinished_erasures()
     ]
+
+
+def refuse_gaps(plan: Plan) -> None:
+    """Raises Unreachable where a mailbox could not be looked at."""
+    for gap in plan.gaps:
+        raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
 def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:

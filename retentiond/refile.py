@@ -13,31 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date
 from typing import Protocol
 
-from retentiond.core.model import (
-    Intent,
-    Item,
-    Key,
-    Outcome,
-    Phase,
-    Place,
-    Reason,
-    Result,
-    Role,
-    StrayMark,
-)
+from retentiond.core.deeds import Intent, Outcome, Phase, Result, StrayMark
+from retentiond.core.model import Item, Key, Place, Reason, Role
 from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
-from retentiond.mailbox.base import (
-    CARRY_BYTES,
-    CARRY_MESSAGES,
-    Copy,
-    Likeness,
-    Mailbox,
-    Marker,
-    Message,
-    Sameness,
-)
+from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Mailbox, Message, Sameness
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.likeness import digest
+from retentiond.mailbox.marker import Marker
 from retentiond.twins import Found, Stays, missing_of, short_of, staying
 
 

@@ -7,6 +7,7 @@ That pip and apt-get then do their work was seen on bare Debian machines, as roo
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -18,12 +19,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 INSTALLS = "-m pip install -q --disable-pip-version-check -c constraints.txt -e .[{}]"
 STYLE = ["-m ruff check --quiet", "-m ruff format --quiet --check", "-m mypy --strict --no-error-summary"]
+ALL_TESTS = "-m pytest -n 2 --cache-clear"
+ONCE_MORE = "-m pytest -n 0 --last-failed"
 
 NOTING_PYTHON = """#!/bin/sh
 case "$1" in -c) exit 0 ;; esac
 case "$*" in "-m pip --version") exit 0 ;; esac
 echo "$*" >> "{notes}"
-case "$*" in "$FAILS"*) exit 7 ;; esac
+case "$*" in "$FAILS"*) exit "${{CODE:-7}}" ;; esac
 """
 
 
@@ -89,7 +92,7 @@ def test_the_demo_is_installed_and_started(machine: Machine) -> None:
 def test_the_tests_come_after_style_and_types(machine: Machine) -> None:
     result = machine.with_environment().run("test")
     assert result.returncode == 0, result.stderr
-    assert machine.noted() == [INSTALLS.format("test"), *STYLE, "-m pytest -n 2"]
+    assert machine.noted() == [INSTALLS.format("test"), *STYLE, ALL_TESTS]
 
 
 def test_options_are_those_of_pytest_and_then_only_pytest_runs(machine: Machine) -> None:
@@ -127,6 +130,31 @@ def test_a_fault_of_style_or_type_stops_before_the_tests(step: str, machine: Mac
 
 def test_red_tests_are_its_own_exit_code(machine: Machine) -> None:
     assert machine.with_environment().run("test", "-x", fails="-m pytest").returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "fails", "ends", "runs"),
+    [
+        pytest.param(3, "1", ALL_TESTS, 0, [ALL_TESTS, ONCE_MORE], id="which-pass-alone"),
+        pytest.param(3, "1", "-m pytest", 1, [ALL_TESTS, ONCE_MORE], id="which-fail-again"),
+        pytest.param(4, "1", ALL_TESTS, 1, [ALL_TESTS], id="that-are-many"),
+        pytest.param(3, "3", ALL_TESTS, 3, [ALL_TESTS], id="after-which-pytest-broke"),
+        pytest.param(0, "1", ALL_TESTS, 1, [ALL_TESTS], id="of-which-nothing-is-noted"),
+        pytest.param(-1, "1", ALL_TESTS, 1, [ALL_TESTS], id="after-a-kill"),
+    ],
+)
+def test_a_few_tests_that_failed_run_once_more_alone(
+    number: int, code: str, fails: str, ends: int, runs: list[str], machine: Machine
+) -> None:
+    """What passes then is said to be not steady, by its name; not what a kill at a chosen moment left."""
+    noted = machine.checkout / ".pytest_cache/v/cache/lastfailed"
+    noted.parent.mkdir(parents=True)
+    names = [f"tests/test_x.py::test_{each}" for each in range(number)] if number >= 0 else ["test_kills.py"]
+    noted.write_text(json.dumps(dict.fromkeys(names, True)))
+    result = machine.with_environment().run("test", fails=fails, CODE=code)
+    assert result.returncode == ends
+    assert [line for line in machine.noted() if line.startswith("-m pytest")] == runs
+    assert ("NOT STEADY: tests/test_x.py::test_0 " in result.stderr) is (ends == 0)
 
 
 def test_a_failed_installation_says_so_and_is_tried_again(machine: Machine) -> None:

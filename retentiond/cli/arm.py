@@ -16,7 +16,8 @@ from retentiond.audit import standings_of
 from retentiond.cli.screen import waiting
 from retentiond.cli.session import Day, Number, Session, now, say, session, typed_number, wait_option, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
-from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
+from retentiond.core.fuse import Arming
+from retentiond.core.model import Destroy, Kind, Refile, Role
 from retentiond.report.words import items
 from retentiond.targets import Estate, Target
 

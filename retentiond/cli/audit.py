@@ -18,6 +18,7 @@ from retentiond.report.holds import holds_sentences
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_csv, as_json
+from retentiond.report.words import beside_sentence
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def show(
     say(current, _totals(found))
     for sentence in holds_sentences(found.plan.register):
         say(current, sentence)
+    for target in found.plan.targets:
+        if target.beside:
+            say(current, beside_sentence(target.target, target.beside))
     if paper := paper_sentence(found.plan):
         say(current, paper)
     day = f" as if it were {as_of:%Y-%m-%d}" if as_of else ""
@@ -104,7 +108,13 @@ def _totals(found: Audit) -> str:
 
 def _standing(found: Audit) -> dict[str, Any]:
     armed = sorted(name for name, standing in found.standings.items() if standing.is_armed)
-    return {"armed": armed, **letters_document(found.plan), **holds_document(found.plan.register)}
+    beside = {each.target: dict(each.beside) for each in found.plan.targets if each.beside}
+    return {
+        "armed": armed,
+        "beside": beside,
+        **letters_document(found.plan),
+        **holds_document(found.plan.register),
+    }
 
 
 def _end_of(day: date, estate: Estate) -> datetime:

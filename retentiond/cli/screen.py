@@ -15,8 +15,8 @@ import click
 
 from retentiond.audit import NOBODY_HEARS, Progress
 from retentiond.cli.caller import caller
+from retentiond.core.deeds import Outcome
 from retentiond.core.findings import Finding
-from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
 from retentiond.locks import Holder, Waiting
 from retentiond.report.tables import outcome_rows, rows

@@ -23,7 +23,7 @@ from retentiond.config import Config, find, load, read_secret_bytes
 from retentiond.doors import estate_of
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.report.words import elsewhere_sentence, left_out_sentence
 from retentiond.targets import Estate
 

@@ -75,7 +75,8 @@ def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
 
 def status_of(config: Config, moment: datetime) -> Status:
     """What the service wrote, and what time alone has made of it since."""
-    from retentiond.daemon import is_running, next_round
+    from retentiond.daemon import is_running
+    from retentiond.timetable import next_round
 
     directory = config.ledger.directory
     written = conditions.read(directory)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from retentiond.config.settings import SecretReference, Source
+from retentiond.config.accounts import SecretReference, Source
 from retentiond.errors import Fault, PermissionsTooOpen, SecretMissing
 
 READ_OR_WRITE: Final = 0o6

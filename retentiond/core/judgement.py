@@ -17,7 +17,6 @@ from retentiond.core.holds import Register
 from retentiond.core.model import (
     Census,
     FolderView,
-    Helpline,
     Hold,
     Item,
     Keep,
@@ -34,7 +33,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Part, Plan, TargetPlan
 from retentiond.core.policy import Terms, judge, judge_lot, judge_stray
-from retentiond.core.replies import Threads, recognise, threads_of
+from retentiond.core.replies import Helpline, Threads, recognise, threads_of
 
 #: Why the register of holds keeps an item that bears no sign of one.
 Kept: TypeAlias = Mapping[Ref, Reason]
@@ -68,7 +67,7 @@ def make_plan(snapshot: Snapshot, house: House, register: Register | None = None
     judged = _judged(snapshot, house, owners, held)
     censuses = _counted(snapshot, house, owners)
     plans = [
-        TargetPlan(view.target, view.kind, parts, counts)
+        TargetPlan(view.target, view.kind, parts, counts, view.beside)
         for view, parts, counts in zip(snapshot.views, judged, censuses, strict=True)
     ]
     return Plan(snapshot.now, tuple(plans), snapshot.gaps, register)

@@ -190,6 +190,16 @@ class FolderView:
         return self.census.place
 
 
+class Beside(StrEnum):
+    """What a mailbox holds beside mail: outside the promise, and counted for an audit alone."""
+
+    CALENDARS = "calendars"
+    CONTACTS = "contacts"
+    TASKS = "tasks"
+    NOTES = "notes"
+    JOURNALS = "journals"
+
+
 @dataclass(frozen=True, slots=True)
 class TargetView:
     """One target as the look found it. `younger` is evidence and is not judged: what is not due and shares a
@@ -201,6 +211,8 @@ class TargetView:
     younger: Sequence[Item] = ()
     #: The marks of the items that bear the sign of a hold themselves, where somebody asked for them.
     signs: frozenset[Mark] = frozenset()
+    #: How many items made before the cutoff lie beside the mail, where somebody asked.
+    beside: tuple[tuple[Beside, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,135 +298,3 @@ class Review:
 
 
 Verdict: TypeAlias = Keep | Refile | Destroy | Hold | Review
-
-
-# ── outcomes ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class Result(StrEnum):
-    """What became of items that a deed named.
-
-    DONE is said where the server was seen to keep nothing, REMOVED where that is not known, RETAINED
-    where the server keeps a copy.
-    """
-
-    DONE = "done"
-    REMOVED = "removed"
-    GONE_ALREADY = "gone-already"
-    CHANGED = "changed"
-    HELD = "held"
-    RETAINED = "retained"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of some items of one folder. `until` is the server's date for RETAINED, if known.
-
-    `reason` is the deed's: a stray that is gone (ASTRAY) was not destroyed, it was brought home.
-    """
-
-    place: Place
-    result: Result
-    keys: tuple[Key, ...]
-    until: date | None = None
-    why: str = ""
-    reason: Reason | None = None
-
-
-# ── what the book is told ────────────────────────────────────────────────────────────────────────
-
-
-class Phase(StrEnum):
-    """How far a deed had come when its intent was last written down."""
-
-    DESTROYING = "destroying"
-    ADDING = "adding"
-    REMOVING = "removing"
-
-
-@dataclass(frozen=True, slots=True)
-class StrayMark:
-    """By what a stray on its way home is known again: marks of its Message-ID and of its content."""
-
-    key: Key
-    message: Mark
-    size: int
-    content: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What is about to be done to items of one folder; durable before the deed, gone when settled.
-
-    `chain` is the target under which the outcome is entered (a stray's is its helpline). `oldest` and
-    `newest` bound the days of receipt. A refile has a `home` and `strays`; its phase is ADDING until
-    all copies were seen at home, then REMOVING.
-    """
-
-    place: Place
-    phase: Phase
-    keys: tuple[Key, ...]
-    chain: str
-    reason: Reason
-    oldest: date | None = None
-    newest: date | None = None
-    home: str | None = None
-    strays: tuple[StrayMark, ...] = ()
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One line for the book: what became of part of an intent. `root` is over the items' marks."""
-
-    outcome: Outcome
-    root: bytes
-    is_recovered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Arming:
-    """Who let a target loose, on what. `rules` is the digest without the period; `number` is N.
-
-    `strays` and `forecast` are the counts that were seen; `told` is the day since when the advisors
-    have been told (ISO; for an advisor's mailbox). `longest` is for how long a conversation may keep one
-    of its members; empty where each is kept by its own date.
-    """
-
-    rules: str
-    period: str
-    number: int
-    strays: int
-    forecast: int
-    when: datetime
-    who: str
-    keeps_copies: bool | None
-    told: str = ""
-    longest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """How many items were to fall due soon, by the last count, and how many were destroyed since."""
-
-    count: int
-    made: datetime
-    destroyed_since: int
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may surprise us before a target stops (configurable; `[limits]`)."""
-
-    unforeseen: int = 25
-    strays: int = 100
-    forecast_days: int = 35
-
-
-@dataclass(frozen=True, slots=True)
-class Helpline:
-    """A helpline as the core knows it: its name and the marks of its identities."""
-
-    name: str
-    identities: frozenset[Mark] = field(default_factory=frozenset)

@@ -14,6 +14,7 @@ from datetime import date, datetime
 
 from retentiond.core.holds import Register
 from retentiond.core.model import (
+    Beside,
     Census,
     Destroy,
     Gap,
@@ -60,12 +61,13 @@ _WAITING = frozenset((Reason.CONVERSATION_UNKNOWN, Reason.HOME_UNREACHABLE))
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """What is to become of one target's items, and what its folders hold."""
+    """What is to become of one target's items, what its folders hold, and how much lies beside the mail."""
 
     target: str
     kind: Kind
     parts: tuple[Part, ...]
     censuses: tuple[Census, ...]
+    beside: tuple[tuple[Beside, int], ...] = ()
 
     def of(self, *kinds: type) -> Iterator[Part]:
         """The parts with verdicts of these kinds."""

@@ -7,133 +7,22 @@ foreign errors are translated inside the backend, inside generators too. One con
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
-from retentiond.errors import Refused, Why
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Mark, Place, Role
+from retentiond.errors import Why
+from retentiond.mailbox.marker import Marker
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
 CARRY_BYTES = 16 * 1024 * 1024
-
-
-class Marker:
-    """Turns a name into a Mark (HMAC-SHA-256 under the ledger's mark key, 16 bytes).
-
-    Without the key a mark says nothing. An audit without a ledger uses a key of its own that dies
-    with it. `kind` keeps marks of different things apart: the same text as address and as folder
-    gives two unrelated marks.
-    """
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def __repr__(self) -> str:
-        return "Marker(…)"
-
-    def mark(self, kind: str, text: str | bytes) -> Mark:
-        """The mark of `text` (str as UTF-8) among things of this `kind`."""
-        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-        return hmac.digest(self._key, kind.encode() + b"\0" + data, "sha256")[:16]
-
-    def address(self, address: str) -> Mark:
-        """The mark of a bare address, letter case and surrounding blanks aside; ß and ss are two."""
-        return self.mark("address", address.strip().lower())
-
-    def message(self, message_id: str) -> Mark:
-        """The mark of a Message-ID without its angle brackets and blanks."""
-        return self.mark("message", message_id.strip().strip("<>").strip())
-
-    def folder(self, target: str, name: str) -> str:
-        """The label of a folder whose name may not be shown: `folder-` and 10 hexadecimal digits."""
-        return "folder-" + self.mark("folder", f"{target}\0{name}").hex()[:10]
-
-
-class Secret:
-    """A secret that is read when it is needed and never kept; one object for an account and a run.
-
-    Whoever sees it refused sets `is_refused`: twenty mailboxes with one wrong password are one attempt,
-    not twenty, lest the account be locked. Until somebody set `is_accepted`, they try in turn.
-    """
-
-    __slots__ = ("_read", "_turn", "is_accepted", "is_refused")
-
-    def __init__(self, read: Callable[[], str]) -> None:
-        self._read = read
-        self._turn = Lock()
-        self.is_accepted = False
-        self.is_refused = False
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """The block in which the secret is tried; one at a time until it was accepted once."""
-        if self.is_accepted:
-            yield
-            return
-        with self._turn:
-            yield
-
-    def __call__(self) -> str:
-        return self._read()
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What of a mailbox is the promise's business. One per target, made from the configuration.
-
-    `identities` are raw addresses: a helpline's own, or for an advisor those of all helplines that
-    the search in the advisor's folders asks for. `roles` names folders whose role the server does
-    not tell. `look_in` (advisors) holds roles or folder names. `leave_out` and `named` (helplines)
-    hold folder names; a virtual folder is looked at only if it is in `named`.
-    """
-
-    target: str
-    kind: Kind
-    identities: tuple[str, ...] = ()
-    roles: dict[Role, str] = field(default_factory=dict)
-    look_in: tuple[str, ...] = ("sent", "trash")
-    leave_out: frozenset[str] = frozenset()
-    named: frozenset[str] = frozenset()
-    hold_keyword: str = "$RetentionHold"
-    hold_folder: str | None = None
-
-    def refuse_left_out(self, role: Role) -> None:
-        """A folder with this role is named in `leave_out`. Raises Refused(left-out) where mail there was
-        promised to go: a helpline's own, what it sent, and what was deleted (P1, P2)."""
-        if self.kind is Kind.HELPLINE and role in (Role.INBOX, Role.SENT, Role.TRASH):
-            raise Refused(self.target, Why.LEFT_OUT, role.value)
-
-
-class Scoped:
-    """A mailbox's name, its kind and its sign of a hold, as its scope has them."""
-
-    _scope: Scope
-
-    @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +36,8 @@ class Question:
     lots, and nothing else is read for it. Addresses may be left out: no
     conversation is followed by them. `wants_threads` asks for the marks of every message (a stated
     exception to the law of scale). Letters have no marks: neither changes anything there.
-    `wants_days` (arming) asks whether a folder looks imported. `replying_to` are Message-IDs of
+    `wants_days` (arming) asks whether a folder looks imported. `wants_beside` (an audit) asks what lies
+    beside the mail. `replying_to` are Message-IDs of
     helpline mail: an advisor's messages that name one in In-Reply-To or References are yielded too,
     and those that name one of these in turn; then with all their Marks. `correspondents` are the
     addresses of one person: then a look yields every item that is from or to one of them, whatever its
@@ -165,6 +55,7 @@ class Question:
     wants_marks: bool = False
     wants_threads: bool = False
     wants_days: bool = False
+    wants_beside: bool = False
     longest: datetime | None = None
     replying_to: tuple[str, ...] = field(default=(), repr=False)
     correspondents: tuple[str, ...] = field(default=(), repr=False)
@@ -223,8 +114,6 @@ class Abilities:
     destroys_exactly: bool
     carries_in_batches: bool
     searches_by_age: bool
-    is_conditional: bool
-    tells_roles: bool
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()
@@ -346,6 +235,12 @@ class Mailbox(Protocol):
         counted then. Raises Refused(no-folder) where a configured folder is
         missing: a missing folder is never an empty one.
         """
+        ...
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        """How many items made before the cutoff lie in folders of a helpline's mailbox that are not of mail
+        (calendars, contacts, tasks, notes, journals), as far as this kind of server has them and the login
+        may look into them; what has none is left out."""
         ...
 
     def message_ids(self) -> Iterator[str]:

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Place
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox import (
+    ews_beside,
     ews_carry,
     ews_copy,
     ews_destroy,
@@ -21,23 +24,22 @@ from retentiond.mailbox import (
 )
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
-    Secret,
     Standing,
     Wanted,
 )
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.exchange import Opened
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 
 
 class EwsMailbox(Opened[Session]):
@@ -90,6 +92,9 @@ class EwsMailbox(Opened[Session]):
         if self.kind is Kind.ADVISOR:
             return ews_strays.look_for_strays(self.session, question)
         return ews_look.look(self.session, question)
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ews_beside.beside(self.session, question)
 
     def message_ids(self) -> Iterator[str]:
         return ews_look.message_ids(self.session)

@@ -1,8 +1,8 @@
 """Which folders of an Exchange mailbox hold mail, what they are for, and what they may be called.
 
 A folder's role comes from its distinguished id, never from its name, which is in the user's language. What
-is not mail (calendars, contacts, tasks, notes, searches, the Outbox) is no business of ours; Recoverable
-Items, the bin behind the bins, is (P2).
+is not mail (calendars, contacts, tasks, notes, searches, the Outbox) is no business of ours, but for a count
+of what is old there; Recoverable Items, the bin behind the bins, is (P2).
 """
 
 from __future__ import annotations
@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from retentiond.core.model import Kind
+from retentiond.core.model import Beside, Kind
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_words import Element, M, NotUnderstood, T, attribute, id_of, shape, tag, text
 from retentiond.mailbox.exchange_folders import ROLES, Folder, Labels, Layout, check_configured
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
+#: What folders hold that hold no mail, by their class.
+_BESIDE = {
+    "ipf.appointment": Beside.CALENDARS,
+    "ipf.contact": Beside.CONTACTS,
+    "ipf.task": Beside.TASKS,
+    "ipf.stickynote": Beside.NOTES,
+    "ipf.journal": Beside.JOURNALS,
+}
 #: Not mail, with all that lies below them.
 _OTHER = ("outbox", "calendar", "contacts", "tasks", "notes", "journal", "searchfolders")
 _TOP, _ARCHIVE_TOP = "msgfolderroot", "archivemsgfolderroot"
@@ -58,7 +67,8 @@ def layout_of(line: Line, scope: Scope, marker: Marker, mailbox: str) -> Layout:
     folders = tuple(_mail(told, known, scope, marker))
     check_configured(line.target, scope, folders)
     sees_bins = line.account.has_recoverable_items and "recoverableitemspurges" in known
-    return Layout(folders, top.id if top else "", archive is not None, sees_bins)
+    beside = tuple((what, each.id) for each in told.values() if each.count and (what := _beside(each)))
+    return Layout(folders, top.id if top else "", archive is not None, sees_bins, beside)
 
 
 def _known(line: Line, mailbox: str) -> dict[str, _Told]:
@@ -179,3 +189,9 @@ def _is_mail(folder: _Told, name: str) -> bool:
     kind = folder.kind.casefold()
     is_mail = kind in ("", "ipf.note", "ipf.imap") or kind.startswith("ipf.note.")
     return folder.is_plain and (is_mail or name in ROLES) and name not in _OTHER
+
+
+def _beside(folder: _Told) -> Beside | None:
+    """What a folder holds that is not mail, by its class or the beginning of it."""
+    kind = folder.kind.casefold()
+    return next((what for name, what in _BESIDE.items() if f"{kind}.".startswith(f"{name}.")), None)

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from retentiond.core.model import Key
 from retentiond.errors import MailboxError, Unreachable, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_folders import layout_of
 from retentiond.mailbox.ews_line import Line, Reply
 from retentiond.mailbox.ews_words import (
@@ -27,6 +26,8 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.exchange_folders import Folder, Folders, Layout
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: How many items one request names, and how many ids one page may hold (the server's own limit).
 CHUNK = 100

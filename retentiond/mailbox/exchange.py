@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 from retentiond.core.model import Key, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Sameness, Scope, Scoped
+from retentiond.mailbox.base import Sameness
 from retentiond.mailbox.exchange_folders import Folders
+from retentiond.mailbox.scope import Scope, Scoped
 
 SomeFolders = TypeVar("SomeFolders", bound=Folders)
 

@@ -18,7 +18,9 @@ from typing import Final, NoReturn, Self
 
 from retentiond.config import LettersSettings
 from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.model import (
+    Beside,
     Census,
     FolderView,
     Item,
@@ -28,10 +30,8 @@ from retentiond.core.model import (
     Mark,
     Marks,
     Notice,
-    Outcome,
     Place,
     Ref,
-    Result,
     Role,
 )
 from retentiond.errors import Changed, Refused, Unsupported, Why
@@ -40,7 +40,6 @@ from retentiond.mailbox.base import (
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
@@ -50,6 +49,7 @@ from retentiond.mailbox.base import (
 from retentiond.mailbox.letters_destroy import destroy
 from retentiond.mailbox.letters_disk import Mount
 from retentiond.mailbox.letters_scene import Grounds, Lying, Scene
+from retentiond.mailbox.marker import Marker
 
 _ROLES: Final = {"letters": Role.OTHER, "trash": Role.TRASH, "hold": Role.HOLD}
 #: Around the cutoff each letter comes with its own instant.
@@ -102,8 +102,6 @@ class LettersMailbox:
                 destroys_exactly=True,
                 carries_in_batches=False,
                 searches_by_age=True,
-                is_conditional=True,
-                tells_roles=True,
                 tells_rights=not self._grounds.mount.is_share,
                 notes=_notes(self._grounds.mount, overwrites=self._settings.overwrite),
             )
@@ -177,6 +175,9 @@ class LettersMailbox:
                 mark = self._marker.mark("letter", f"{self.target}\0{_file_of(key)}")
                 marks = Marks(message=mark)
                 yield Item(Ref(place, key), letter.found.born, place.role is Role.HOLD, marks)
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return ()
 
     def message_ids(self) -> NoReturn:
         self._no_deed()

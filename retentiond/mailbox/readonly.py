@@ -7,11 +7,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
@@ -65,6 +66,9 @@ class ReadOnly:
 
     def look(self, question: Question) -> Iterator[FolderView]:
         return self._mailbox.look(question)
+
+    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
+        return self._mailbox.beside(question)
 
     def message_ids(self) -> Iterator[str]:
         return self._mailbox.message_ids()

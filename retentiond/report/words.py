@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Notice, Reason, Result
+from retentiond.core.model import Beside, Notice, Reason
 from retentiond.core.period import Period
 from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence
@@ -224,6 +226,14 @@ def left_out_sentence(target: str, count: int) -> str:
     """How many folders the administrator keeps from being swept. Their names stay where they are."""
     folders = "1 folder" if count == 1 else f"{count} folders"
     return f"Left out by the configuration, and not swept: {folders} of {target}."
+
+
+def beside_sentence(target: str, counts: Sequence[tuple[Beside, int]]) -> str:
+    """What lies in a mailbox that is not mail and older than the mail's period; nothing of it is touched."""
+    (first, number), *more = counts
+    told = [f"{number:,} old {'item' if number == 1 else 'items'} in {first}"]
+    told += [f"{count:,} in {what}" for what, count in more]
+    return f"Beside the mail of {target}, outside the promise: {', '.join(told)}."
 
 
 def _until(finding: Finding) -> str:

@@ -13,11 +13,12 @@ import pytest
 
 from retentiond.config import load, read_secret_bytes
 from retentiond.core.chain import seals_in
-from retentiond.core.model import Intent, Phase, Reason, Role, StrayMark
+from retentiond.core.deeds import Intent, Phase, StrayMark
+from retentiond.core.model import Reason, Role
 from retentiond.demo.server import EmbeddedServer
 from retentiond.doors import estate_of
 from retentiond.ledger.book import Ledger
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from tests.cli.conftest import NewOffice
 from tests.cli.office import ADVISOR, DUE, HELPLINE, Office
 from tests.ledger.books import tampering

@@ -14,9 +14,18 @@ import pytest
 
 from retentiond.core.model import Role
 from retentiond.talk import VERSION, Talk
-from tests.daemon import everybody
 from tests.daemon.conftest import Running
-from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
+from tests.daemon.desk import (
+    FIRST,
+    GROUP,
+    SECOND,
+    SERVICE,
+    STRANGER,
+    Answer,
+    Desk,
+    armed,
+    due,
+)
 from tests.servers.client import signed_in
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import CANARY, append_all
@@ -29,11 +38,7 @@ DUE, YOUNG = 40, 5
 @pytest.fixture
 def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
     """A helpline with DUE and YOUNG items, armed."""
-    everybody.python()
-    with furnished(dovecot_factory) as made:
-        made.story.seed(made.story.line, Role.INBOX, [*due(DUE), *young(YOUNG)])
-        made.story.arm()
-        made.furnish()
+    with armed(dovecot_factory, DUE, YOUNG) as made:
         yield made
 
 

@@ -16,8 +16,9 @@ from retentiond.config import Login, Tls
 from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority, found_authority
 from retentiond.errors import MailboxError, Unreachable, Unsupported, Why
-from retentiond.mailbox.base import Scope, Secret
 from retentiond.mailbox.imap import ImapMailbox
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LONG_AGO, question
 from tests.mailbox.grounds import MARKER, account
 from tests.servers.canary import holds_canary

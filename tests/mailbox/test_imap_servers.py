@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Unreachable, Why
-from retentiond.mailbox.base import Message, Scope, Secret
+from retentiond.mailbox.base import Message
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.imap import ImapMailbox
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import CUTOFF, HOLD, LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.grounds import HELPLINE, MARKER, ImapGround, account
 from tests.mailbox.test_imap_contract import POOR

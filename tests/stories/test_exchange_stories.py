@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from retentiond.mailbox.likeness import likeness
-from tests.servers.exchange import Exchange, FolderHandle, Seen
+from tests.servers.exchange import Exchange, FolderHandle, Right, Seen
 from tests.servers.seed import letter, stream
 from tests.stories.exchange_world import Office, named_reply, state_of
 from tests.stories.world import LONDON, cutoff
@@ -130,6 +131,53 @@ def test_a_hold_of_the_server_is_told_and_not_fought(exchange: Exchange, tmp_pat
         assert "destroyed" not in office.printed[-1].replace("not yet destroyed", "")
     assert len(mail(office.line.folder("recoverableitemspurges"))) == 1
     office.check_book()
+
+
+def test_an_audit_says_how_much_lies_beside_the_mail(exchange: Exchange, tmp_path: Path) -> None:
+    """Calendars, contacts, tasks and notes are outside the promise: counted by an audit, wherever they lie,
+    and touched by nothing. A folder's own name is not told."""
+    office = Office(exchange, tmp_path)
+    old, young = cutoff() - timedelta(days=3), datetime.now(UTC) - timedelta(days=3)
+    items = (
+        ("calendar", "IPM.Appointment", (old, old, young)),
+        ("tasks", "IPM.Task", (old,)),
+        ("notes", "IPM.StickyNote", (young,)),
+    )
+    for name, item_class, dates in items:
+        for at in dates:
+            office.line.folder(name).add(letter(f"{name}@post.example"), at, item_class=item_class)
+    thrown = office.line.folder(
+        "Deleted Items/quixotrill rota", folder_class="IPF.Appointment", element="CalendarFolder"
+    )
+    thrown.add(letter("rota@post.example"), old, item_class="IPM.Appointment")
+    office.line.folder("inbox").add(letter("due@post.example"), old)
+    before = dict(office.everything())
+
+    assert office.run("audit") == 0, office.complaints
+    assert (
+        "Beside the mail of line, outside the promise: 3 old items in calendars, 1 in tasks."
+        in (office.printed[-1])
+    )
+    assert office.run("audit", "--json") == 0
+    assert json.loads(office.printed[-1])["beside"] == {"line": {"calendars": 3, "tasks": 1}}
+    assert office.everything() == before
+    office.arm()
+    exchange.requests.clear()
+    assert office.run("sweep") == 0, office.complaints
+    assert "Beside" not in office.printed[-1]
+    assert [len(office.line.folder(name)) for name in ("calendar", "tasks", "notes")] == [3, 1, 1]
+    assert len(thrown) == 1
+    office.check_book()
+
+
+def test_who_may_not_look_into_a_calendar_is_told_nothing_of_it(exchange: Exchange, tmp_path: Path) -> None:
+    """The rights on folders of mail are enough for the promise; the rest of the audit is as it was."""
+    office = Office(exchange, tmp_path)
+    office.line.folder("calendar").add(letter("meeting@post.example"), cutoff() - timedelta(days=3))
+    office.line.folder("tasks").add(letter("task@post.example"), cutoff() - timedelta(days=3))
+    exchange.grant(exchange.service.name, office.line.address, Right.VISIBLE, ("calendar",))
+    assert office.run("audit") == 0, office.complaints
+    assert "Beside the mail of line, outside the promise: 1 old item in tasks." in office.printed[-1]
 
 
 def test_an_archive_is_swept_like_the_mailbox(exchange: Exchange, tmp_path: Path) -> None:

@@ -12,16 +12,19 @@ from pathlib import Path
 import pytest
 
 from retentiond.audit import Audit, audit
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
 from retentiond.core.holds import BY_SIGN, Ground, Registered, Sought
-from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Result, Role, TargetView
+from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Role, TargetView
 from retentiond.core.promises import Concern, of_findings
 from retentiond.core.roll import Roll
 from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
-from retentiond.mailbox.base import Marker, Question, Scope, Wanted
+from retentiond.mailbox.base import Question, Wanted
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import MemoryMailbox
+from retentiond.mailbox.scope import Scope
 from retentiond.signs import with_signs
 from retentiond.sweep import Report
 from tests.stories.small_world import CUTOFF, HELD, LINE, NOW, World, mail

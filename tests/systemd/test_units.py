@@ -145,7 +145,10 @@ def test_every_file_of_the_folder_is_put_somewhere() -> None:
     """What is shipped is what stands on the one list of what is put where."""
     shipped = [path for path in UNITS.rglob("*.*") if path.is_file()]
     assert sorted(shipped) == sorted(
-        [*(UNITS / part.source for part in contents.PARTS), *contents.drop_ins()]
+        [
+            *(UNITS / part.source for part in contents.PARTS),
+            *(UNITS / f"{contents.SERVICE}.d").glob("*.conf"),
+        ]
     )
 
 
