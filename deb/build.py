@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from retentiond import __version__  # noqa: E402
-from retentiond.install.contents import HOME, PARTS, PROGRAM, VENDOR, drop_ins, text_of  # noqa: E402
+from retentiond.install.contents import HOME, PARTS, PROGRAM, SERVICE, VENDOR, text_of  # noqa: E402
 
 #: Debian's own: the package lives with this interpreter, and no other.
 PYTHON = "/usr/bin/python3"
@@ -139,7 +139,7 @@ def put_documents(stage: Path) -> None:
         write(documents / page.relative_to(ROOT / "docs"), page.read_text("utf-8"))
     examples = documents / "examples"
     write(examples / "retentiond.toml", (ROOT / "config/retentiond.example.toml").read_text("utf-8"))
-    for path in drop_ins():
+    for path in sorted((ROOT / "systemd" / f"{SERVICE}.d").glob("*.conf")):
         write(examples / path.name, path.read_text("utf-8"))
 
 
