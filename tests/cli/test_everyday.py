@@ -112,6 +112,9 @@ def test_an_audit_of_another_day(office: Office) -> None:
     assert f"Due: {DUE + KEPT}." in told.out
     assert f"Held: {HELD}." in told.out
     assert "This was an audit as if it were 2031-01-01: nothing was changed." in told.out
+    assert told.err == f"! {HELPLINE}: {DUE + KEPT} items due, but it is not armed\n", (
+        "no number to type: by that day another is due"
+    )
 
 
 def test_folders_that_are_left_out_are_told_of_in_every_report(office: Office) -> None:

@@ -143,6 +143,13 @@ def test_a_month_in_which_the_service_was_away_is_not_called_kept(swept: Office)
     assert "No sweep for" in told.out
 
 
+def test_a_month_before_the_ledger_began_is_not_told_as_a_failure_of_its_sweeps(swept: Office) -> None:
+    told = swept.run("report", "--month", "2025-01")
+    assert told.code == 1
+    assert "Nothing was destroyed: retentiond's ledger begins on " in told.out
+    assert "no sweep came" not in told.out
+
+
 def test_what_is_held_is_told_exactly_as_of_the_last_look(office: Office) -> None:
     office.arm_all()
     assert office.run("daemon", "--once").code == 0
@@ -194,7 +201,9 @@ def test_it_is_written_to_a_file_once(swept: Office) -> None:
         assert file.read_text().startswith("<!doctype html>")
         swept.run("report", "--output", str(file)).has(2, "exists already; nothing was written")
         nowhere = swept.directory / "none" / "month.txt"
-        swept.run("report", "--output", str(nowhere)).has(2, "cannot be written; name a place of your own")
+        swept.run("report", "--output", str(nowhere)).has(
+            2, "cannot be written by this user; name a place that can"
+        )
 
 
 def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -173,3 +174,11 @@ def test_the_configuration_is_roots_and_the_service_reads_it() -> None:
         ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond-admin"],
         ["d", "/var/lib/retentiond", "0700", "retentiond", "retentiond-admin"],
     ]
+
+
+def test_the_packages_builder_finds_all_that_it_builds_of() -> None:
+    """The package itself is built in the campaign alone; what it takes from the product is taken here."""
+    words = [sys.executable, str(UNITS.parent / "deb/build.py"), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Build the Debian package of retentiond." in done.stdout
