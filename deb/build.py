@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from retentiond import __version__  # noqa: E402
-from retentiond.install.contents import HOME, PARTS, PROGRAM, VENDOR, drop_ins, text_of  # noqa: E402
+from retentiond.install.contents import HOME, PARTS, PROGRAM, SERVICE, VENDOR, text_of  # noqa: E402
 
 #: Debian's own: the package lives with this interpreter, and no other.
 PYTHON = "/usr/bin/python3"
@@ -121,30 +121,33 @@ def put_files(stage: Path) -> None:
 
 
 def put_documents(stage: Path) -> None:
-    """What a Debian package owes its reader, the pages for administrators, and examples."""
+    """What a Debian package owes its reader, the pages with all that they link to, and examples."""
     documents = stage / "usr/share/doc/retentiond"
     write(documents / "copyright", COPYRIGHT)
     write(documents / "CHANGELOG.md.gz", zipped((ROOT / "CHANGELOG.md").read_text("utf-8")))
     moment = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
     changes = CHANGES.format(version=debian_version(), date=format_datetime(moment))
     write(documents / "changelog.gz", zipped(changes))
-    page = MANUAL.format(version=__version__, day=moment.date(), help=as_roff(help_of(stage)))
+    page = MANUAL.format(version=__version__, day=moment.date(), help=as_roff(said(stage, "--help")))
     write(stage / "usr/share/man/man1/retentiond.1.gz", zipped(page))
     overrides = (ROOT / "deb/lintian-overrides").read_text("utf-8")
     write(stage / "usr/share/lintian/overrides/retentiond", overrides)
-    for page in sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs/admin").glob("*.md")):
+    write(
+        stage / "usr/share/bash-completion/completions/retentiond", said(stage, "completion", "bash").rstrip()
+    )
+    for page in sorted((ROOT / "docs").rglob("*.md")):
         write(documents / page.relative_to(ROOT / "docs"), page.read_text("utf-8"))
     examples = documents / "examples"
     write(examples / "retentiond.toml", (ROOT / "config/retentiond.example.toml").read_text("utf-8"))
-    for path in drop_ins():
+    for path in sorted((ROOT / "systemd" / f"{SERVICE}.d").glob("*.conf")):
         write(examples / path.name, path.read_text("utf-8"))
 
 
-def help_of(stage: Path) -> str:
+def said(stage: Path, *asked: str) -> str:
     """What the program itself says of its commands."""
     python = stage / HOME.lstrip("/") / "bin/python3"
     environment = os.environ | {"COLUMNS": "78", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-    words = [str(python), "-P", "-m", "retentiond", "--help"]
+    words = [str(python), "-P", "-m", "retentiond", *asked]
     return subprocess.run(words, capture_output=True, text=True, check=True, env=environment).stdout
 
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retentiond.audit import Progress, concerned, look_and_judge
-from retentiond.core.model import Arming, Kind
+from retentiond.audit import Progress, concerned, look_and_judge, refuse_gaps
+from retentiond.core.fuse import Arming
+from retentiond.core.model import Kind
 from retentiond.core.plan import TargetPlan
 from retentiond.errors import ArmingRefused, MailboxError, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting, held
@@ -44,8 +45,7 @@ def propose(estate: Estate, name: str, book: Ledger, now: datetime) -> Proposal:
     """Looks at the target afresh. Raises Unreachable where it, or what is looked at with it, is a gap."""
     target = estate.target(name)
     plan = look_and_judge(estate, concerned(estate, name), now, book, Progress(), wants_days=True)
-    for gap in plan.gaps:
-        raise Unreachable(gap.target, Why(gap.why), gap.detail)
+    refuse_gaps(plan)
     found = plan.target(name)
     assert found is not None, "a target that is no gap was looked at"
     return Proposal(target, found)

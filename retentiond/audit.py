@@ -22,7 +22,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Plan
 from retentiond.crew import ONE_BY_ONE, Crew
-from retentiond.errors import ClockDoubted, Exit
+from retentiond.errors import ClockDoubted, Exit, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting
 from retentiond.logs import get_logger
 from retentiond.mailbox.base import Mailbox, Question
@@ -226,6 +226,12 @@ def unfinished(estate: Estate, book: Ledger | None) -> list[Finding]:
     return [
         Finding(HOUSE, Cause.ERASURE_UNFINISHED, 0, detail=receipt) for receipt in book.unfinished_erasures()
     ]
+
+
+def refuse_gaps(plan: Plan) -> None:
+    """Raises Unreachable where a mailbox could not be looked at."""
+    for gap in plan.gaps:
+        raise Unreachable(gap.target, Why(gap.why), gap.detail)
 
 
 def findings_of(estate: Estate, plan: Plan, now: datetime) -> list[Finding]:

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from retentiond.audit import standings_of
+from retentiond.core.deeds import Outcome
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.fuse import Approved, Standing
-from retentiond.core.model import Arming, Kind, Outcome
+from retentiond.core.fuse import Approved, Arming, Standing
+from retentiond.core.model import Kind
 from retentiond.core.plan import Plan
 from retentiond.errors import Exit
 from retentiond.logs import get_logger

@@ -20,7 +20,6 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobEven
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from retentiond import notify
@@ -32,6 +31,7 @@ from retentiond.errors import AlreadyRunning, Exit, RetentionError
 from retentiond.locks import Holder, Waiting, held, is_held
 from retentiond.logs import get_logger
 from retentiond.rounds import Service, Stopped, begin, is_final, make_round, watch
+from retentiond.timetable import next_round, trigger
 
 _log = get_logger()
 
@@ -53,26 +53,6 @@ _ROUND: Final = "round"
 _WATCH: Final = "watch"
 #: No target can have this name: it begins with no letter.
 _LOCK: Final = "_daemon"
-
-
-def trigger(schedule: Schedule, *, has_jitter: bool = True) -> CronTrigger:
-    """The schedule in the scheduler's language, at wall-clock times of its zone."""
-    minute, hour, day, month, day_of_week = schedule.at.split()
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        day_of_week=day_of_week,
-        timezone=schedule.zone,
-        jitter=schedule.jitter if has_jitter else None,
-    )
-
-
-def next_round(schedule: Schedule, after: datetime) -> datetime | None:
-    """The first scheduled time after a moment (UTC); a round begins up to the jitter later."""
-    found: datetime | None = trigger(schedule, has_jitter=False).get_next_fire_time(None, after)
-    return None if found is None else found.astimezone(UTC)
 
 
 def is_running(directory: Path) -> bool:

@@ -27,10 +27,13 @@ from retentiond.config import (
 )
 from retentiond.core.model import Kind, Role
 from retentiond.machine_clock import is_synchronised
-from retentiond.mailbox.base import Mailbox, Marker, Scope, Secret
+from retentiond.mailbox.base import Mailbox
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from retentiond.targets import Estate, Target
 
 

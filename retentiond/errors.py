@@ -70,11 +70,29 @@ class PermissionsTooOpen(RetentionError):
 
 
 @dataclass(eq=False)
+class CredentialsMissing(RetentionError):
+    """Credentials that the configuration names were never given to this machine; systemd would only fail."""
+
+    names: tuple[str, ...]
+    exit_code: ClassVar[int] = Exit.CONFIGURATION
+
+
+@dataclass(eq=False)
+class AdminNeeded(RetentionError):
+    """A command that only root may give was given by somebody else."""
+
+    command: str
+    exit_code: ClassVar[int] = Exit.TOO_OPEN
+
+
+@dataclass(eq=False)
 class SecretMissing(RetentionError):
-    """A secret's place exists in the configuration, but its value could not be read."""
+    """A secret's place exists in the configuration, but its value could not be read. `way`: the way on, where
+    it is not simply missing: "closed" (this user may not read it), "as-service" (only systemd passes it)."""
 
     account: str
     place: str
+    way: str = ""
     exit_code: ClassVar[int] = Exit.CONFIGURATION
 
 
@@ -131,6 +149,7 @@ class Why(StrEnum):
     HOLD_FOLDER = "hold-folder"
     NO_KEYWORDS = "no-keywords"
     NO_PARCEL = "no-parcel"
+    SAME_MAILBOX = "same-mailbox"
     DISK = "disk"
 
 
@@ -171,10 +190,11 @@ class Unsupported(MailboxError):
 @dataclass(eq=False)
 class LedgerMissing(RetentionError):
     """There is no ledger; `retentiond ledger init` makes it. Where only its key is missing, `key` says
-    where that should be."""
+    where that should be, and `way` is the way on, as of any secret."""
 
     path: str
     key: str = ""
+    way: str = ""
     exit_code: ClassVar[int] = Exit.LEDGER
 
 
@@ -256,7 +276,7 @@ class ControlRefused(RetentionError):
 
     @property
     def exit_code(self) -> int:  # type: ignore[override]
-        codes = {"stranger": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
+        codes = {"stranger": Exit.TOO_OPEN, "silent": Exit.TOO_OPEN, "looks-only": Exit.STOPPED}
         return codes.get(self.why, Exit.UNREACHED)
 
 

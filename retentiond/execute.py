@@ -13,22 +13,14 @@ from datetime import UTC, date, datetime
 from typing import Protocol
 
 from retentiond.core.chain import root_hash
+from retentiond.core.deeds import Deed, Intent, Outcome, Phase, Result
 from retentiond.core.fuse import Approved
-from retentiond.core.model import (
-    Deed,
-    Destroy,
-    Intent,
-    Key,
-    Outcome,
-    Phase,
-    Place,
-    Refile,
-    Result,
-)
+from retentiond.core.model import Destroy, Key, Place, Refile
 from retentiond.core.period import start_of
 from retentiond.core.plan import Part
 from retentiond.errors import Changed, MailboxError, StrayLost, Unreachable
-from retentiond.mailbox.base import Mailbox, Marker
+from retentiond.mailbox.base import Mailbox
+from retentiond.mailbox.marker import Marker
 from retentiond.refile import Stray, batches, bring_home, check_not_lost
 from retentiond.twins import Stays
 

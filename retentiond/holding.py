@@ -20,7 +20,8 @@ from retentiond.core.model import Item, Key, Kind, Mark, Place, Role
 from retentiond.core.replies import recognise
 from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
 from retentiond.locks import IN_SILENCE, Waiting, held
-from retentiond.mailbox.base import Mailbox, Marker, Wanted
+from retentiond.mailbox.base import Mailbox, Wanted
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.readonly import ReadOnly
 from retentiond.signs import bearing, identified
 from retentiond.targets import Estate, Target

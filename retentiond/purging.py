@@ -21,6 +21,7 @@ from retentiond.audit import (
     concerned,
     findings_of,
     look_and_judge,
+    refuse_gaps,
     standings_of,
 )
 from retentiond.core.approval import Request, Wish
@@ -29,7 +30,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.fuse import MoreThanAgreed, agree
 from retentiond.core.model import Destroy, Hindrance, Hold, Reason, Review
 from retentiond.core.plan import Plan, TargetPlan
-from retentiond.errors import NotArmed, PurgeRefused, Unreachable, Why
+from retentiond.errors import NotArmed, PurgeRefused
 from retentiond.recovery import going_on_from
 from retentiond.sweep import Report, sweep
 from retentiond.targets import Estate
@@ -93,8 +94,7 @@ def propose(
     """Looks and judges. Raises ClockDoubted, Unreachable where a mailbox could not be looked at, NotArmed
     where something would go from a target that is not armed: all of it is done, or nothing."""
     plan = look_and_judge(estate, concerned(estate, only), now, book, progress)
-    for gap in plan.gaps:
-        raise Unreachable(gap.target, Why(gap.why), gap.detail)
+    refuse_gaps(plan)
     _, broken = approve_all(plan, standings_of(estate, book), estate, only, {})
     for finding in broken:
         if finding.cause is Cause.UNARMED:

@@ -14,11 +14,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from retentiond.audit import NOBODY_HEARS, Progress, concerned, look_and_judge
-from retentiond.core.model import (
-    Intent,
-    Kind,
-    Outcome,
-)
+from retentiond.core.deeds import Intent, Outcome
+from retentiond.core.model import Kind
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import MailboxError, StrayLost, Unreachable, Why
 from retentiond.execute import Hands, Keeping, settle

@@ -19,14 +19,14 @@ from retentiond import pause as pauses
 from retentiond.audit import Progress, audit
 from retentiond.condition import Condition, Round
 from retentiond.core.chain import HOUSE, Break
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
 from retentiond.crew import Crew, SideBySide
 from retentiond.errors import ClockDoubted, LedgerDamaged, LedgerMissing, RetentionError, StrayLost
 from retentiond.logs import get_logger
 from retentiond.recovery import recover
 from retentiond.stocktaking import Look, Seen, seen_by, with_seen
-from retentiond.sweep import house_seal, sweep
+from retentiond.sweep import sweep
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _look_and_act(service: Service, kind: str, now: datetime, progress: Progress
             done = report.count(Result.DONE, Result.REMOVED, Result.RETAINED)
             if report.seals:
                 retirement.retire_the_empty({each.name for each in estate.targets}, book, before, now)
-            look = Look(report.second, report.findings, house_seal(report.seals), done)
+            look = Look(report.second, report.findings, report.seal, done)
         else:
             found = audit(estate, now, book=book, progress=progress, crew=crew)
             look = Look(found.plan, found.findings)

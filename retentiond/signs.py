@@ -13,7 +13,8 @@ from itertools import chain
 from retentiond.core.holds import Sought
 from retentiond.core.model import FolderView, Item, Key, Kind, Lot, Mark, Place, TargetView
 from retentiond.core.roll import Roll
-from retentiond.mailbox.base import Mailbox, Marker
+from retentiond.mailbox.base import Mailbox
+from retentiond.mailbox.marker import Marker
 
 
 def with_signs(mailbox: Mailbox, view: TargetView, sought: Sought, marker: Marker) -> TargetView:

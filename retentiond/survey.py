@@ -13,7 +13,8 @@ from retentiond.core.kin import Kin, thread_of
 from retentiond.core.model import FolderView, Gap, Item, Key, Kind, Place, Snapshot, TargetView
 from retentiond.crew import ONE_BY_ONE, Crew
 from retentiond.errors import MailboxError, SecretMissing, Why
-from retentiond.mailbox.base import Mailbox, Marker, Question
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.readonly import ReadOnly
 
 #: Up to so many items that are due, their relatives are searched for by name; above, the numbers of all that

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from retentiond.core.fuse import Limits
 from retentiond.core.judgement import House
-from retentiond.core.model import Helpline, Kind, Limits, Reason
+from retentiond.core.model import Kind, Reason
 from retentiond.core.period import Period
 from retentiond.core.policy import Terms
+from retentiond.core.replies import Helpline
 from retentiond.errors import UnknownTarget
-from retentiond.mailbox.base import Mailbox, Marker, Question
+from retentiond.mailbox.base import Mailbox, Question
+from retentiond.mailbox.marker import Marker
 
 #: No mail is older than this; what claims to be is looked at by a person.
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)

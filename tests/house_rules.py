@@ -20,6 +20,7 @@ from retentiond.events import EVENTS, FIELDS
 STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (0, ("errors",)),
     (1, ("core.model",)),
+    (1, ("core.deeds",)),
     (1, ("core.roll",)),
     (1, ("core.period",)),
     (1, ("core.clock",)),
@@ -40,7 +41,9 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("events",)),
     (2, ("config", "logs", "locks", "crew", "notify", "files", "talk", "machine_clock")),
     (2, ("pause", "acknowledgement", "approvals", "asking")),
+    (3, ("mailbox.marker", "mailbox.secret")),
     (3, ("mailbox.base", "mailbox.pace")),
+    (3, ("mailbox.scope",)),
     (
         3,
         (
@@ -78,7 +81,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("sweep",)),
     (5, ("arming", "purging", "retirement", "holding")),
     (5, ("stocktaking",)),
-    (6, ("rounds", "control")),
+    (6, ("rounds", "control", "timetable")),
     (6, ("daemon", "demo")),
     (7, ("cli __main__",)),
 )
@@ -92,7 +95,7 @@ ONLY: dict[str, str] = {
     **dict.fromkeys(("pymap", "pysasl", "proxyprotocol"), "demo"),
     **dict.fromkeys(("structlog", "faulthandler", "warnings"), "logs"),
     **dict.fromkeys(("freezegun", "hypothesis", "pytest"), ""),
-    "apscheduler": "daemon",
+    "apscheduler": "timetable daemon",
     "cryptography": "ledger demo",
     **dict.fromkeys(("exchangelib", "oauthlib"), "mailbox.ews_line mailbox.ews_door"),
     "requests": "mailbox.tls mailbox.ews_line mailbox.ews_door mailbox.graph_line mailbox.graph_badge",

@@ -9,6 +9,9 @@ import errno
 import importlib
 import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import click
@@ -121,6 +124,10 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
     ctx.obj = {"config": config, "quiet": quiet, "verbose": verbose}
 
 
+#: Options that stand before the command, and are missed where they are typed after it.
+_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts) - {"--help"}
+
+
 class Heard:
     """An output whose reader may go away (`retentiond … | head`): what nobody hears any more is dropped,
     and the findings and the exit code come all the same."""
@@ -144,6 +151,13 @@ class Heard:
         except BrokenPipeError:
             self._forget()
 
+    def end(self) -> None:
+        """Nothing more is written. What had no room, and was told, would be Python's own exit code 120."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._forget()
+
     def _forget(self) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
@@ -151,8 +165,22 @@ class Heard:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code; no user's mistake ends in a traceback."""
     logs.install_last_resort()
-    sys.stdout, sys.stderr = cast("TextIO", Heard(sys.stdout)), cast("TextIO", Heard(sys.stderr))
-    sys.exit(run(arguments))
+    _open_streams()
+    out, err = Heard(sys.stdout), Heard(sys.stderr)
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
+    code = run(arguments)
+    out.end()
+    err.end()
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """A stream that is closed (`2>&-`) hears and says nothing, and leaves its number to no other file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 — for good
+    if isinstance(sys.stdout, TextIOWrapper):  # what a terminal's alphabet lacks is no reason to stop
+        sys.stdout.reconfigure(errors="replace")
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -172,28 +200,41 @@ def coded(arguments: list[str] | None) -> int:
             click.echo(f"retentiond: {sentence}", err=True)
         return error.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in _EVERYWHERE:
+            said = f"{error.option_name} stands before the command: retentiond {error.option_name} …"
+            error = click.UsageError(said, error.ctx)
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("retentiond: stopped; run the same command again to finish", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes an Abort of a Ctrl-C at work, too, and names its cause then.
+        if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
+            said = "stopped at the question, and nothing of it was begun; run the same command again"
+        else:
+            said = "stopped; run the same command again to finish"
+        click.echo(f"retentiond: {said}", err=True)
         return 130
     except PermissionError as error:
         where = error.filename or "a file"
         click.echo(f"retentiond: {where}: not allowed; run as root, or as the service's user", err=True)
         return Exit.TOO_OPEN
     except OSError as error:
-        return _no_room() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _own_fault(error)
+        return _on_disk(error)
     except Exception as error:
         return _own_fault(error)
 
 
-def _no_room() -> int:
-    """The ledger says itself what a full disk keeps it from; this is for whatever else is written."""
-    click.echo(
-        "retentiond: no room is left where this answer, or a file beside it, was to be written; make room,"
-        " and run it again; whatever was done before stands in the ledger",
-        err=True,
-    )
+def _on_disk(error: OSError) -> int:
+    """The ledger says itself what its disk keeps it from; this is for whatever else is written."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            what = "no room is left where this answer, or a file beside it, was to be written; make room,"
+        case errno.EROFS:
+            what = f"{error.filename or 'a file'} lies on a disk that is read-only; mount it for writing,"
+        case _:
+            return _own_fault(error)
+    with suppress(OSError):  # there may be no room for this sentence either
+        said = f"{what} and run it again; whatever was done before stands in the ledger"
+        click.echo(f"retentiond: {said}", err=True)
     return Exit.UNREACHED
 
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from retentiond.cli.screen import show_findings, show_plan
-from retentiond.cli.session import Session
+from retentiond.cli.session import Session, typed_number
 from retentiond.purging import Proposal
 from retentiond.report.words import items
 
@@ -22,4 +22,4 @@ def agreed_number(current: Session, proposal: Proposal, number: int | None, *, a
     if not sys.stdin.isatty():
         raise click.UsageError("without a terminal: --destroy N")
     click.echo(f"{items(proposal.number)} would be destroyed.")
-    return int(click.prompt("Type that number to agree", type=click.IntRange(0)))
+    return typed_number()

@@ -9,7 +9,7 @@ import click
 from retentiond import approvals
 from retentiond.approvals import Asked
 from retentiond.cli.caller import caller
-from retentiond.cli.session import now, say, session, who
+from retentiond.cli.session import Number, now, say, session, typed_number, who
 from retentiond.core.chain import Value
 from retentiond.errors import ApprovalRefused
 from retentiond.report.words import HOLDERS, items
@@ -17,9 +17,7 @@ from retentiond.report.words import HOLDERS, items
 
 @click.command(epilog="Example: retentiond approve ABCD-2345 --destroy 120")
 @click.argument("code", metavar="CODE")
-@click.option(
-    "--destroy", "number", type=click.IntRange(0), metavar="NUMBER", help="The number that you agree to."
-)
+@click.option("--destroy", "number", type=Number(), metavar="NUMBER", help="The number that you agree to.")
 @click.pass_context
 def command(ctx: click.Context, code: str, number: int | None) -> int:
     """Agree, as a second person, to what another asked for within the last day.
@@ -58,7 +56,7 @@ def command(ctx: click.Context, code: str, number: int | None) -> int:
 def _number() -> int:
     if not sys.stdin.isatty():
         raise click.UsageError("without a terminal: --destroy N")
-    return int(click.prompt("Type that number to agree", type=click.IntRange(0)))
+    return typed_number()
 
 
 def _shown(asked: Asked) -> str:

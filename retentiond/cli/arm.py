@@ -14,9 +14,10 @@ from retentiond.approvals import Request
 from retentiond.arming import Proposal, arm, propose
 from retentiond.audit import standings_of
 from retentiond.cli.screen import waiting
-from retentiond.cli.session import Day, Session, now, say, session, wait_option, who
+from retentiond.cli.session import Day, Number, Session, now, say, session, typed_number, wait_option, who
 from retentiond.cli.two_persons import agreed_by_two, digest_of
-from retentiond.core.model import Arming, Destroy, Kind, Refile, Role
+from retentiond.core.fuse import Arming
+from retentiond.core.model import Destroy, Kind, Refile, Role
 from retentiond.report.words import items
 from retentiond.targets import Estate, Target
 
@@ -32,7 +33,7 @@ _MARKED = {Role.DRAFTS: "drafts", Role.JUNK: "junk", Role.TEMPLATES: "templates"
 @click.option(
     "--destroy",
     "number",
-    type=click.IntRange(0),
+    type=Number(),
     metavar="NUMBER",
     help="At most so many items may leave its folders.",
 )
@@ -124,7 +125,7 @@ def _ask(proposal: Proposal) -> int:
     if not sys.stdin.isatty():
         raise click.UsageError("without a terminal: --destroy N")
     click.echo(f"{items(proposal.number)} would leave the folders of {proposal.target.name}.")
-    return int(click.prompt("Type that number to agree", type=click.IntRange(0)))
+    return typed_number()
 
 
 def _copies(arming: Arming, kind: Kind) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from retentiond.cli.session import session
+from retentiond.errors import AdminNeeded, CredentialsMissing
 
 
 @click.command(
@@ -27,11 +27,16 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     """
     from retentiond.config import DEFAULT_PATH
     from retentiond.install.as_service import words as as_service
+    from retentiond.install.dropins import credential_names, credential_place
 
     if os.geteuid() != 0:
-        raise PermissionError(errno.EPERM, "", "systemd-run")
+        raise AdminNeeded("as-service")
     if ctx.find_root().obj["config"] is None:
         ctx.find_root().obj["config"] = str(DEFAULT_PATH)
+    config = session(ctx).config
+    names = sorted(credential_names(config))
+    if missing := tuple(name for name in names if not Path(credential_place(name)).exists()):
+        raise CredentialsMissing(missing)
     systemd_run = shutil.which("systemd-run")
     if systemd_run is None:
         raise click.UsageError("systemd-run is not on this machine")
@@ -39,5 +44,5 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> int:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     who = int(os.environ.get("SUDO_UID") or os.getuid())
     os.execv(  # noqa: S606 — what was typed, in a unit of its own
-        systemd_run, as_service(session(ctx).config, program, words, is_terminal=is_terminal, who=who)
+        systemd_run, as_service(config, program, words, is_terminal=is_terminal, who=who)
     )

@@ -79,7 +79,7 @@ def show(
     if not current.quiet:
         show_plan(found.plan, names)
         say(current)
-    show_findings(found.findings)
+    show_findings(found.findings, is_today=as_of is None)
     say(current, _totals(found))
     for sentence in holds_sentences(found.plan.register):
         say(current, sentence)
@@ -97,14 +97,13 @@ def _totals(found: Audit) -> str:
     counts = {
         kind: sum(each.count(kind) for each in found.plan.targets) for kind in (Destroy, Refile, Hold, Review)
     }
-    if not counts[Destroy] and not counts[Refile]:
-        return (
-            f"Nothing is due and nothing is astray. Held: {counts[Hold]:,}. For review: {counts[Review]:,}."
-        )
-    return (
-        f"Due: {counts[Destroy]:,}. Astray: {counts[Refile]:,}. Held: {counts[Hold]:,}."
-        f" For review: {counts[Review]:,}."
-    )
+    others = f"Held: {counts[Hold]:,}. For review: {counts[Review]:,}."
+    if counts[Destroy] or counts[Refile]:
+        said = f"Due: {counts[Destroy]:,}. Astray: {counts[Refile]:,}. {others}"
+        return f"{said} What could not be looked at is not counted." if found.plan.gaps else said
+    if found.plan.gaps:  # never an empty mailbox
+        return f"Nothing is due and nothing is astray where it could be looked at. {others}"
+    return f"Nothing is due and nothing is astray. {others}"
 
 
 def _standing(found: Audit) -> dict[str, Any]:

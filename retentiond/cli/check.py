@@ -10,6 +10,7 @@ import click
 from retentiond.cli import check_grants
 from retentiond.cli.check_letters import answers
 from retentiond.cli.screen import progress
+from retentiond.cli.sentences import SECRETS
 from retentiond.cli.session import now, say, session
 from retentiond.core.model import Kind, Role
 from retentiond.errors import Exit, MailboxError, SecretMissing, gravest
@@ -113,7 +114,12 @@ def _checked(estate: Estate, target: Target) -> list[Line]:
         code = max(error.exit_code, Exit.UNREACHED) if error.exit_code != Exit.FINDINGS else Exit.UNREACHED
         return [Line(target.name, "mailbox", WHYS.get(error.why.value, error.why.value) + where, code)]
     except SecretMissing as error:
-        return [Line(target.name, "secret", f"cannot be read from {error.place}", Exit.UNREACHED)]
+        return [Line(target.name, "secret", _secret(error), Exit.UNREACHED)]
+
+
+def _secret(error: SecretMissing) -> str:
+    way_on = f"; {SECRETS[error.way]}" if error.way else ""
+    return f"cannot be read from {error.place}{way_on}"
 
 
 def _looked_at(estate: Estate, target: Target) -> list[Line]:

@@ -25,9 +25,9 @@ def generate() -> int:
 @command.command(epilog="Example: retentiond config show")
 @click.pass_context
 def show(ctx: click.Context) -> int:
-    """Print what is in force, defaults included.
+    """Print what is in force, or every fault with its line.
 
-    Secrets are shown as references only.
+    Defaults are included, and secrets are shown as references only. It connects to nothing: check does.
     """
     click.echo(shown(session(ctx).config), nl=False)
     return 0

@@ -88,8 +88,8 @@ def _heard(service: Service, config: Config) -> Service:
 
 def _monitor(config: Config) -> Monitor:
     from retentiond.condition import read
-    from retentiond.daemon import next_round
     from retentiond.metrics import Monitor
+    from retentiond.timetable import next_round
 
     textfile = config.metrics.textfile if config.metrics is not None else None
     return Monitor(partial(next_round, config.schedule), textfile, partial(read, config.ledger.directory))

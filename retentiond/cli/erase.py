@@ -18,14 +18,13 @@ from retentiond.cli.agreement import agreed_number
 from retentiond.cli.screen import progress, show_findings, show_outcomes
 from retentiond.cli.session import Session, not_reached_document, now, say, who, witness
 from retentiond.core.approval import Request, Wish, code_for, is_code
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.errors import ApprovalNeeded, CodeRefused
 from retentiond.mailbox.headers import is_address, spellings
 from retentiond.purging import Erasure, Proposal, erase, new_receipt, propose
 from retentiond.report.erasure import answer
 from retentiond.report.tables import as_json
 from retentiond.report.words import items
-from retentiond.sweep import house_seal
 from retentiond.targets import Estate
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def _show(current: Session, done: Erasure, *, as_document: bool) -> None:
     """Numbers for the operator alone; below them the one answer, which is the same whatever they are."""
     report = done.report
     if not current.is_passing:
-        witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
+        witness(f"retentiond sealed its ledger: {report.seal}")
     said = answer(done.receipt) if done.is_finished else ""
     if as_document:
         more = {

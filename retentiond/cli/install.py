@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from retentiond.errors import Exit
+from retentiond.errors import AdminNeeded, Exit
 
 if TYPE_CHECKING:
     from retentiond.config import Config
@@ -83,7 +82,7 @@ def command(
         raise click.UsageError("say which way: retentiond install --systemd")
     machine = Machine(Path(root or "/").resolve())
     if machine.is_here and os.geteuid() != 0:
-        raise PermissionError(errno.EPERM, "", "/etc/systemd/system")
+        raise AdminNeeded("install")
     if undo:
         return _undo(machine, undoing(machine), yes)
     config = _configuration(ctx, machine)
@@ -241,7 +240,8 @@ def _next(machine: Machine, config: Config | None, wishes: Wishes) -> list[str]:
         first = [f"{run} {words}" for words in ("check", "audit", "ledger init", "arm NAME --destroy NUMBER")]
         return [*first, f"{again}{timer} --start"]
     if not wishes.is_started:
-        return [f"{again}{timer} --start"]
+        anew = f"sudo systemctl restart {wishes.unit}    # where it runs already: it reads its files then"
+        return [f"{again}{timer} --start", *(() if timer else (anew,))]
     return [f"systemctl status {wishes.unit}", "sudo retentiond status"]
 
 

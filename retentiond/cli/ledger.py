@@ -45,8 +45,8 @@ def init(ctx: click.Context) -> int:
     "--seal",
     "files",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False),
-    help="A text with seals from outside: a report, an extract of the journal.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="A text with seals from outside: a report, an extract of the journal (- reads it from the input).",
 )
 @click.pass_context
 def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
@@ -54,7 +54,8 @@ def verify(ctx: click.Context, files: tuple[str, ...]) -> int:
     current = session(ctx)
     seals: list[Seal] = []
     for file in files:
-        seals.extend(seals_in(Path(file).read_text(encoding="utf-8", errors="replace")))
+        with click.open_file(file, encoding="utf-8", errors="replace") as text:
+            seals.extend(seals_in(text.read()))
     if files and not seals:
         raise click.UsageError("there is no seal in the files that --seal names")
     with current.ledger() as book:

@@ -14,7 +14,7 @@ from retentiond.audit import standings_of
 from retentiond.cli.agreement import agreed_number
 from retentiond.cli.caller import caller, is_paper, read_paper
 from retentiond.cli.screen import progress
-from retentiond.cli.session import Day, Session, now, session, wait_option, who
+from retentiond.cli.session import Day, Number, Session, now, session, wait_option, who
 from retentiond.cli.sweep import show
 from retentiond.cli.two_persons import agreed_by_two
 from retentiond.core.approval import Wish
@@ -39,7 +39,7 @@ from retentiond.sweep import sweep
 @click.option(
     "--destroy",
     "number",
-    type=click.IntRange(0),
+    type=Number(),
     metavar="NUMBER",
     help="At most so many items may be destroyed.",
 )

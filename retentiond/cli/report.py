@@ -61,7 +61,10 @@ def _write(output: Path, text: str) -> None:
     except FileExistsError:
         raise click.UsageError(f"{output} exists already; nothing was written") from None
     except OSError:
-        raise click.UsageError(f"{output} cannot be written; name a place of your own") from None
+        raise click.UsageError(
+            f"{output} cannot be written by this user; name a place that can, or type > {output} in place of"
+            f" --output {output}"
+        ) from None
 
 
 def _span(month: str | None, zone: tzinfo) -> Span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +15,15 @@ import click
 
 from retentiond.audit import NOBODY_HEARS, Progress
 from retentiond.cli.caller import caller
+from retentiond.core.deeds import Outcome
 from retentiond.core.findings import Finding
-from retentiond.core.model import Outcome
 from retentiond.core.plan import Plan
 from retentiond.locks import Holder, Waiting
 from retentiond.report.tables import outcome_rows, rows
 from retentiond.report.words import DEEDS, HOLDERS, finding_sentence
+
+#: How many letters the last column has at least where the others are not to be broken.
+_LAST = 10
 
 
 def show_plan(plan: Plan, names: dict[tuple[str, str], str] | None = None) -> None:
@@ -49,10 +53,10 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
         show_table(("target", "folder", "what happened", "items"), lines, numbers=(3,))
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[Finding], *, is_today: bool = True) -> None:
     """The findings, a sentence each, on the error output: they are heard with --quiet too."""
     for finding in findings:
-        click.echo(f"! {finding.target}: {finding_sentence(finding)}", err=True)
+        click.echo(f"! {finding.target}: {finding_sentence(finding, is_today=is_today)}", err=True)
 
 
 @contextmanager
@@ -101,12 +105,20 @@ def _own_progress(quiet: bool) -> Iterator[Progress]:
 
 @contextmanager
 def bars(quiet: bool) -> Iterator[Progress]:
-    """What is looked at and done, where somebody sees it."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    """What is looked at and done, where somebody sees it, and nothing else draws on that terminal."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or _is_piped():
         yield NOBODY_HEARS
     else:
         with _bars() as (looked, done):
             yield Progress(looked, done)
+
+
+def _is_piped() -> bool:
+    """Whether another program (less, tee) shows what is said here, on the same terminal as a rule."""
+    try:
+        return stat.S_ISFIFO(os.fstat(1).st_mode)
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -132,24 +144,33 @@ def _bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int], None]]
 
 def show_table(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...] = ()) -> None:
     """Rows under a head; the columns `numbers` stand flush right."""
-    if not sys.stdout.isatty():
-        widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
-        for line in (head, *lines):
-            cells = (
-                cell.rjust(width) if i in numbers else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            click.echo("  ".join(cells).rstrip())
+    if sys.stdout.isatty():
+        _show_to_person(head, lines, numbers)
         return
+    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    for line in (head, *lines):
+        cells = (
+            cell.rjust(width) if i in numbers else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def _show_to_person(head: Sequence[str], lines: Sequence[Sequence[str]], numbers: tuple[int, ...]) -> None:
+    """No letter is left out, whatever the width: the last column is broken first."""
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
     who = caller()
-
-    table = Table(box=box.SIMPLE_HEAD)
+    console = Console(width=who.request.columns or None if who is not None else None)
+    *widths, last = [max(cell_len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    has_room = sum(widths) + 2 * len(widths) + min(last, _LAST) <= console.width
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for i, name in enumerate(head):
-        table.add_column(name, justify="right" if i in numbers else "left")
+        is_whole = has_room and i < len(widths)
+        table.add_column(name, justify="right" if i in numbers else "left", no_wrap=is_whole, overflow="fold")
     for line in lines:
         table.add_row(*line)
-    Console(width=who.request.columns or None if who is not None else None).print(table)
+    console.print(table)

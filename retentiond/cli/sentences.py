@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from retentiond.cli.caller import caller
 from retentiond.core.approval import Wish
 from retentiond.core.chain import Break
 from retentiond.errors import (
+    AdminNeeded,
     AlreadyRunning,
     ApprovalNeeded,
     ApprovalRefused,
@@ -13,6 +15,7 @@ from retentiond.errors import (
     CodeRefused,
     ConfigurationRefused,
     ControlRefused,
+    CredentialsMissing,
     Fault,
     InstallFailed,
     LedgerDamaged,
@@ -46,6 +49,12 @@ _LEDGERS: dict[str, str] = {
     ),
 }
 
+#: The way on to a secret that is where it should be.
+SECRETS = {
+    "closed": "run as root or as the service's user; if you did, give that user the file (chown)",
+    "as-service": "type it as: sudo retentiond as-service COMMAND",
+}
+
 _PLANS = {
     "altered": "the plan was altered since it was saved, or another ledger saved it",
     "old": "the plan is older than a day",
@@ -57,6 +66,10 @@ _CONTROL = {
     "stranger": (
         "the service runs, and you may not ask it for anything; ask to be taken into its group"
         " (retentiond-admin, if not named otherwise under [control]), then log in anew"
+    ),
+    "silent": (
+        "no service answers, and what it wrote is for its own user and root; see: systemctl status"
+        " retentiond, and type: sudo retentiond status"
     ),
     "crowd": "too many people ask the service at once; nothing was done; run the same command again",
     "stopping": "the service is just stopping; nothing was done; run the same command again",
@@ -108,13 +121,26 @@ def _fault(fault: Fault) -> str:
 
 def _sentence(error: RetentionError) -> str:
     match error:
+        case AdminNeeded():
+            return f"only root may do this; nothing was done; type: sudo retentiond {error.command} …"
+        case CredentialsMissing():
+            return (
+                f"credentials that this machine does not have: {', '.join(error.names)}; nothing was done; to"
+                " be asked for them: sudo retentiond install --systemd"
+            )
+        case SecretMissing() if error.way:
+            return f"{error.account}: its secret is in {error.place}; nothing was done; {SECRETS[error.way]}"
         case SecretMissing():
             return (
                 f"{error.account}: its secret cannot be read from {error.place}; nothing was done; put it"
                 " there, or name its place in the configuration"
             )
         case UnknownTarget():
-            return f"there is no target {error.name!r}; the configuration knows {', '.join(error.known)}"
+            known = ", ".join(error.known)
+            if caller() is None:
+                return f"there is no target {error.name!r}; the configuration knows {known}"
+            anew = "after a change of the configuration restart it: systemctl restart retentiond"
+            return f"there is no target {error.name!r}; the service knows {known}; {anew}"
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"
@@ -130,6 +156,9 @@ def _sentence(error: RetentionError) -> str:
                 f"the ledger is of version {error.version}, and this retentiond works with {error.current};"
                 " nothing was done; back it up, then: retentiond ledger upgrade"
             )
+        case LedgerMissing() if error.way:
+            way_on = SECRETS[error.way]
+            return f"the ledger in {error.path} has its key at {error.key}; nothing was done; {way_on}"
         case LedgerMissing() if error.key:
             return (
                 f"the ledger in {error.path} has no key at {error.key}; nothing was done; put back the copy"

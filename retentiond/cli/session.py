@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 import syslog
@@ -22,7 +23,7 @@ from retentiond.config import Config, find, load, read_secret_bytes
 from retentiond.doors import estate_of
 from retentiond.errors import LedgerMissing, SecretMissing
 from retentiond.ledger import is_founded
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.report.words import elsewhere_sentence, left_out_sentence
 from retentiond.targets import Estate
 
@@ -52,7 +53,7 @@ class Session:
             return Ledger.open(settings.directory, read_secret_bytes(settings.key))
         except SecretMissing as error:
             key = error.place if is_founded(settings.directory) else ""
-            raise LedgerMissing(str(settings.directory), key) from None
+            raise LedgerMissing(str(settings.directory), key, error.way) from None
 
     @contextmanager
     def estate_with_ledger(self) -> Iterator[tuple[Estate, Ledger]]:
@@ -87,6 +88,24 @@ class Day(click.DateTime):
         if not 1995 <= day.year <= 2999:
             self.fail(f"{day:%Y-%m-%d} lies outside the years 1995 to 2999.", param, ctx)
         return day
+
+
+class Number(click.IntRange):
+    """How many items somebody agrees to: `7312`, or as it was shown to them, `7,312`."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip()
+        if not re.fullmatch(r"[0-9]{1,12}|[0-9]{1,3}(,[0-9]{3}){1,3}", text):
+            self.fail(f"{value!r} is no number of items; write it like 7312.", param, ctx)
+        return int(text.replace(",", ""))
+
+
+def typed_number() -> int:
+    """The number that was just shown, typed by a person."""
+    return int(click.prompt("Type that number to agree", type=Number()))
 
 
 #: How long a command waits where somebody else is at work in a mailbox.

@@ -18,7 +18,7 @@ from retentiond.condition import Condition, HoldCounts
 from retentiond.config import Config
 from retentiond.core.holds import Ground
 from retentiond.core.promises import Concern, Worry, no_sweep, remembered
-from retentiond.errors import Exit
+from retentiond.errors import ControlRefused, Exit
 from retentiond.report.concerns import concern_sentence
 from retentiond.report.holds import grounds_sentence
 from retentiond.report.words import items
@@ -60,7 +60,10 @@ def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
     before, but for two weeks not to the second recipient.
     """
     current = session(ctx)
-    found = status_of(current.config, now())
+    try:
+        found = status_of(current.config, now())
+    except PermissionError:
+        raise ControlRefused("silent") from None
     if acknowledge:
         directory = current.config.ledger.directory
         acknowledgement.write(directory, found.concerns, found.moment, who())
@@ -75,7 +78,8 @@ def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
 
 def status_of(config: Config, moment: datetime) -> Status:
     """What the service wrote, and what time alone has made of it since."""
-    from retentiond.daemon import is_running, next_round
+    from retentiond.daemon import is_running
+    from retentiond.timetable import next_round
 
     directory = config.ledger.directory
     written = conditions.read(directory)
@@ -110,7 +114,10 @@ def _show(current: Session, found: Status) -> None:
         say(current, f"  {each.target}: {said} (looked at {local(each.looked)})")
     for sentence in _holds(condition.holds):
         say(current, sentence)
-    say(current, f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'no seal yet'}")
+    say(
+        current,
+        f"Open intents: {condition.open_intents}. Ledger: {condition.seal or 'not sealed by a round yet'}",
+    )
     for concern in found.concerns:
         seen = "" if concern.seen is None else f" [seen {local(concern.seen)}]"
         click.echo(f"! {concern.target}: {concern_sentence(concern, found.moment)}{seen}", err=True)

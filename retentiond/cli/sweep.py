@@ -17,14 +17,14 @@ from retentiond.cli.session import (
     who,
     witness,
 )
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
 from retentiond.report.letters import as_document as letters_document
 from retentiond.report.letters import paper_sentence
 from retentiond.report.tables import as_json
 from retentiond.report.words import items
-from retentiond.sweep import Report, house_seal, sweep
+from retentiond.sweep import Report, sweep
 
 
 @click.command(epilog="Example: retentiond sweep --only listening-line")
@@ -64,7 +64,7 @@ def command(
 def show(current: Session, report: Report, *, as_document: bool) -> None:
     """What a sweep did, as text or JSON; its seal is a witness, and goes to the system's journal too."""
     if report.seals and not current.is_passing:
-        witness(f"retentiond sealed its ledger: {house_seal(report.seals)}")
+        witness(f"retentiond sealed its ledger: {report.seal}")
     if as_document:
         more = {
             "seals": [str(seal) for seal in report.seals],
@@ -88,7 +88,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
     if paper := paper_sentence(report.plan):
         say(current, paper)
     if report.seals:
-        say(current, f"Sealed: {house_seal(report.seals)}")
+        say(current, f"Sealed: {report.seal}")
     say_elsewhere(current)
 
 

@@ -175,7 +175,7 @@ def _take(talk: Talk, told: dict[str, Any], words: Sequence[str], seen: Progress
             whose = f"{HOLDERS.get(what, 'another request')} of user id {uid}"
             click.echo(f"the service is busy with {whose}; this begins when that has ended", err=True)
         case {"ask": "line"}:
-            _answer(talk, sys.stdin.readline() if sys.stdin is not None else "")
+            _answer(talk, _line())
         case {"ask": "secret"}:
             _answer(talk, _secret())
         case {"seek": str(path)} if _was_named(path, words):
@@ -196,12 +196,22 @@ def _answer(talk: Talk, answer: str | None) -> None:
         talk.say(answer=answer)
 
 
+def _line() -> str:
+    """Raises click.Abort where somebody presses Ctrl-C at the question: nothing was begun then."""
+    try:
+        return sys.stdin.readline() if sys.stdin is not None else ""
+    except KeyboardInterrupt:
+        raise click.Abort from None
+
+
 def _secret() -> str:
     """What somebody types without an echo; the question was shown already."""
     try:
         return getpass.getpass("")
     except EOFError:
         return ""
+    except KeyboardInterrupt:
+        raise click.Abort from None
 
 
 def _was_named(path: str, words: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from retentiond.config import words
+from retentiond.config import addresses, words
 from retentiond.config.shapes import (
     Keeping,
     RolesTable,
@@ -36,7 +36,7 @@ class ImapTable(Table):
     """An IMAP server, and the login with which its mailboxes are opened."""
 
     kind: Literal["imap"] = Field(description="The kind of server.")
-    host: Annotated[str, AfterValidator(accepted(words.host))] = Field(description="The server's name.")
+    host: Annotated[str, AfterValidator(accepted(addresses.host))] = Field(description="The server's name.")
     port: int | None = Field(default=None, ge=1, le=65535, description="993, or 143 with STARTTLS.")
     tls: Literal["implicit", "starttls"] = Field(
         default="implicit", description="How the connection is protected."
@@ -70,7 +70,7 @@ class ExchangeTable(Table):
     """An Exchange Server (2016, 2019, Subscription Edition), and the login that opens its mailboxes."""
 
     kind: Literal["exchange"] = Field(description="The kind of server.")
-    endpoint: Annotated[str, AfterValidator(accepted(words.endpoint))] = Field(
+    endpoint: Annotated[str, AfterValidator(accepted(addresses.endpoint))] = Field(
         description="The whole address of its web service; it is never looked up."
     )
     ca_file: Annotated[str, AfterValidator(accepted(words.existing))] | None = Field(
@@ -81,7 +81,7 @@ class ExchangeTable(Table):
     )
     user: Text | None = Field(default=None, description="Who signs in (basic, ntlm).")
     client_id: Text | None = Field(default=None, description="The application (oauth).")
-    token_url: Annotated[str, AfterValidator(accepted(words.token_url))] | None = Field(
+    token_url: Annotated[str, AfterValidator(accepted(addresses.token_url))] | None = Field(
         default=None, description="Where the application gets its token (oauth)."
     )
     secret: SecretTable = Field(description="Where the password, or the application's secret, is kept.")
@@ -113,10 +113,10 @@ class GraphTable(Table):
     """A tenant of Microsoft 365, and the application that opens its mailboxes by Microsoft Graph."""
 
     kind: Literal["graph"] = Field(description="The kind of server.")
-    tenant: Annotated[str, AfterValidator(accepted(words.tenant))] | None = Field(
+    tenant: Annotated[str, AfterValidator(accepted(addresses.tenant))] | None = Field(
         default=None, description="The tenant's id, or one of its domains."
     )
-    client_id: Annotated[str, AfterValidator(accepted(words.client_id))] | None = Field(
+    client_id: Annotated[str, AfterValidator(accepted(addresses.client_id))] | None = Field(
         default=None, description="The application's id; with managed-identity one assigned by a user."
     )
     auth: Literal["certificate", "federated", "managed-identity", "secret"] = Field(
@@ -127,10 +127,10 @@ class GraphTable(Table):
         description="Where the proof is kept: private key and certificate in one PEM file, "
         "a federated assertion, or the application's secret.",
     )
-    endpoint: Annotated[str, AfterValidator(accepted(words.graph))] = Field(
+    endpoint: Annotated[str, AfterValidator(accepted(addresses.graph))] = Field(
         default="https://graph.microsoft.com/v1.0", description="Graph of this cloud."
     )
-    authority: Annotated[str, AfterValidator(accepted(words.authority))] = Field(
+    authority: Annotated[str, AfterValidator(accepted(addresses.authority))] = Field(
         default="https://login.microsoftonline.com", description="Where tokens come from in this cloud."
     )
     ca_file: Annotated[str, AfterValidator(accepted(words.existing))] | None = Field(

@@ -10,34 +10,37 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from retentiond.config import account_tables, shapes, tables
-from retentiond.config.settings import (
-    PLACE,
+from retentiond.config.accounts import (
     Access,
     Account,
-    AdvisorSettings,
-    AlertSettings,
     Auth,
-    Config,
-    ControlSettings,
-    Elsewhere,
     ExchangeAccount,
     GraphAccount,
-    HeartbeatSettings,
-    HelplineSettings,
     ImapAccount,
-    LedgerSettings,
-    LettersSettings,
     Login,
-    LogSettings,
-    MetricsSettings,
-    Policy,
     Proof,
-    Schedule,
     SecretReference,
     Source,
     Tls,
 )
-from retentiond.core.model import Limits, Role
+from retentiond.config.settings import (
+    PLACE,
+    AdvisorSettings,
+    AlertSettings,
+    Config,
+    ControlSettings,
+    Elsewhere,
+    HeartbeatSettings,
+    HelplineSettings,
+    LedgerSettings,
+    LettersSettings,
+    LogSettings,
+    MetricsSettings,
+    Policy,
+    Schedule,
+)
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Role
 from retentiond.core.period import Period
 
 STATE_DIRECTORY: Final = "/var/lib/retentiond"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from retentiond.config.settings import SecretReference, Source
+from retentiond.config.accounts import SecretReference, Source
 from retentiond.errors import Fault, PermissionsTooOpen, SecretMissing
 
 READ_OR_WRITE: Final = 0o6
@@ -139,7 +139,7 @@ def read_secret_bytes(reference: SecretReference) -> bytes:
 def _content(reference: SecretReference) -> bytes:
     path = path_of(reference)
     if path is None:
-        raise _missing(reference, "systemd passed no credentials ($CREDENTIALS_DIRECTORY is not set)")
+        raise _missing(reference, "only systemd passes it", "as-service")
     try:
         with opened(path) as descriptor:
             # Asked again of the very file that is read: it may have been another one at the start.
@@ -151,6 +151,8 @@ def _content(reference: SecretReference) -> bytes:
             content = content_of(descriptor, _LARGEST)
     except FileNotFoundError:
         raise _missing(reference, "this file is not there") from None
+    except PermissionError:
+        raise _missing(reference, "this user may not read it", "closed") from None
     except (OSError, ValueError):
         raise _missing(reference, "this file cannot be read") from None
     if content is None:
@@ -178,5 +180,5 @@ def _answer(reference: SecretReference) -> bytes:
     return done.stdout
 
 
-def _missing(reference: SecretReference, what: str) -> SecretMissing:
-    return SecretMissing(reference.owner, f"{reference} ({what})")
+def _missing(reference: SecretReference, what: str, way: str = "") -> SecretMissing:
+    return SecretMissing(reference.owner, f"{reference} ({what})", way)

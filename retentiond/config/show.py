@@ -8,19 +8,16 @@ from datetime import date
 from enum import Enum
 from pathlib import Path
 
+from retentiond.config.accounts import Account, ExchangeAccount, GraphAccount, SecretReference
 from retentiond.config.settings import (
-    Account,
     AdvisorSettings,
     AlertSettings,
     Config,
     Elsewhere,
-    ExchangeAccount,
-    GraphAccount,
     HeartbeatSettings,
     HelplineSettings,
     LettersSettings,
     MetricsSettings,
-    SecretReference,
 )
 from retentiond.core.model import Role
 from retentiond.core.period import Period

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from retentiond.config import letters, times, words
+from retentiond.config import addresses, letters, times, words
 from retentiond.config.account_tables import AccountTable
 from retentiond.config.shapes import (
     ALIAS,
@@ -137,7 +137,7 @@ class LogTable(Table):
 class AlertTable(Table):
     """Whom to tell by mail, through which relay."""
 
-    host: Annotated[str, AfterValidator(accepted(words.host))] = Field(description="The relay's name.")
+    host: Annotated[str, AfterValidator(accepted(addresses.host))] = Field(description="The relay's name.")
     port: int | None = Field(default=None, ge=1, le=65535, description="465, or 587 with STARTTLS.")
     tls: Literal["implicit", "starttls"] = Field(
         default="starttls", description="How the connection is protected."
@@ -165,7 +165,7 @@ class AlertTable(Table):
 class HeartbeatTable(Table):
     """A sign of life after each round that was in order, for a service that misses it."""
 
-    url: Annotated[str, AfterValidator(accepted(words.heartbeat))] = Field(
+    url: Annotated[str, AfterValidator(accepted(addresses.heartbeat))] = Field(
         description="The address to ask for; https only."
     )
     ca_file: Annotated[str, AfterValidator(accepted(words.existing))] | None = Field(
@@ -180,7 +180,7 @@ class MetricsTable(Table):
     textfile: Annotated[str, AfterValidator(accepted(words.textfile))] | None = Field(
         default=None, description="A file for the node exporter; ends in .prom. The default without `listen`."
     )
-    listen: Annotated[str, AfterValidator(accepted(words.listen))] | None = Field(
+    listen: Annotated[str, AfterValidator(accepted(addresses.listen))] | None = Field(
         default=None, description='Where it is answered: "127.0.0.1:9753", or the path of a socket.'
     )
 

@@ -10,20 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.fuse import Approved, Broken, HomeUnarmed, TooManyStrays, Unarmed, Unforeseen
 from retentiond.core.holds import BROKEN_AFTER, Ground, Register
-from retentiond.core.model import (
-    Destroy,
-    Gap,
-    Keep,
-    Notice,
-    Outcome,
-    Place,
-    Reason,
-    Refile,
-    Result,
-    Review,
-)
+from retentiond.core.model import Destroy, Gap, Keep, Notice, Place, Reason, Refile, Review
 from retentiond.core.plan import Part, Plan, TargetPlan
 from retentiond.errors import Exit, Why
 

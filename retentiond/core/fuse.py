@@ -10,13 +10,53 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
-from retentiond.core.model import Arming, Destroy, Forecast, Key, Limits, Place, Reason, Refile, Verdict
+from retentiond.core.model import Destroy, Key, Place, Reason, Refile, Verdict
 from retentiond.core.period import Period
 from retentiond.core.plan import Part, TargetPlan
 
 _SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """Who let a target loose, on what. `rules` is the digest without the period; `number` is N.
+
+    `strays` and `forecast` are the counts that were seen; `told` is the day since when the advisors
+    have been told (ISO; for an advisor's mailbox). `longest` is for how long a conversation may keep one
+    of its members; empty where each is kept by its own date.
+    """
+
+    rules: str
+    period: str
+    number: int
+    strays: int
+    forecast: int
+    when: datetime
+    who: str
+    keeps_copies: bool | None
+    told: str = ""
+    longest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How many items were to fall due soon, by the last count, and how many were destroyed since."""
+
+    count: int
+    made: datetime
+    destroyed_since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may surprise us before a target stops (configurable; `[limits]`)."""
+
+    unforeseen: int = 25
+    strays: int = 100
+    forecast_days: int = 35
 
 
 @dataclass(frozen=True, slots=True)

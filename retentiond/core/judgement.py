@@ -17,7 +17,6 @@ from retentiond.core.holds import Register
 from retentiond.core.model import (
     Census,
     FolderView,
-    Helpline,
     Hold,
     Item,
     Keep,
@@ -34,7 +33,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.plan import Part, Plan, TargetPlan
 from retentiond.core.policy import Terms, judge, judge_lot, judge_stray
-from retentiond.core.replies import Threads, recognise, threads_of
+from retentiond.core.replies import Helpline, Threads, recognise, threads_of
 
 #: Why the register of holds keeps an item that bears no sign of one.
 Kept: TypeAlias = Mapping[Ref, Reason]

@@ -13,7 +13,8 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from retentiond.core.chain import HOUSE, Entry
-from retentiond.core.model import Reason, Result
+from retentiond.core.deeds import Result
+from retentiond.core.model import Reason
 from retentiond.core.period import Period, start_of
 from retentiond.core.promises import PATIENCE
 

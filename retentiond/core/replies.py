@@ -9,9 +9,19 @@ sent to the helpline (RFC 5322, 3.6.4).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from retentiond.core.model import Helpline, Item, Mark, Marks, Ref
+from retentiond.core.model import Item, Mark, Marks, Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Helpline:
+    """A helpline as the core knows it: its name and the marks of its identities."""
+
+    name: str
+    identities: frozenset[Mark] = field(default_factory=frozenset)
+
 
 #: Who wrote what to which helpline: by the mark of a Message-ID, each helpline that it reached and the
 #: outside correspondents to whom an answer may go.

@@ -89,11 +89,6 @@ def folder() -> Path:
     return installed if installed.exists() else here.parents[1] / "systemd"
 
 
-def drop_ins() -> list[Path]:
-    """The drop-ins that are shipped, as examples of what a site may open."""
-    return sorted((folder() / f"{SERVICE}.d").glob("*.conf"))
-
-
 def text_of(part: Part, program: str = PROGRAM) -> str:
     """A file's text, with the program that it starts."""
     text = (folder() / part.source).read_text("utf-8")

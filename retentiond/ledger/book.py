@@ -15,7 +15,8 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from retentiond.core.chain import HOUSE, Body, Entry, Seal, Value, minute_text
-from retentiond.core.model import Arming, Deed, Forecast, Intent, Phase
+from retentiond.core.deeds import Deed, Intent, Phase
+from retentiond.core.fuse import Arming, Forecast
 from retentiond.ledger import entries, house, intents, memory, schema, seals
 from retentiond.ledger.export import all_entries, export, newest_entries
 from retentiond.ledger.found import found

@@ -32,9 +32,9 @@ def found(directory: Path, key: Path | bytes, now: datetime) -> Seal:
         check_closed(directory)
         if any(os.path.lexists(directory / name) for name in (BOOK, SEALS, PUBLIC)):
             raise FileExistsError
-        keys = Keys(_key(key, made))
+        keys = Keys(_key(key, directory, made))
         for name, content, mode in ((PUBLIC, keys.pem, 0o644), (SEALS, "", 0o600), (BOOK, "", 0o600)):
-            write_new(directory / name, content.encode("ascii"), mode)
+            write_new(directory / name, content.encode("ascii"), mode, directory)
             made.append(directory / name)
         made += (directory / f"{BOOK}-wal", directory / f"{BOOK}-shm")  # SQLite's own, beside the book
         seal = _first_entry(directory, keys, minute_text(now))
@@ -42,10 +42,10 @@ def found(directory: Path, key: Path | bytes, now: datetime) -> Seal:
         return seal
 
 
-def _key(key: Path | bytes, made: list[Path]) -> bytes:
+def _key(key: Path | bytes, directory: Path, made: list[Path]) -> bytes:
     if isinstance(key, bytes):
         return key
-    secret = make_key(key)
+    secret = make_key(key, directory)
     made.append(key)
     sync_directory(key.parent)
     return secret

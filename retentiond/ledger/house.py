@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from retentiond.core.chain import HOUSE, Body, Entry, minute_of
-from retentiond.core.model import Arming, Forecast, Reason
+from retentiond.core.fuse import Arming, Forecast
+from retentiond.core.model import Reason
 from retentiond.ledger import schema
 from retentiond.ledger.entries import entry_at, heads, standing_lines
 from retentiond.ledger.standing import ARMED, DEED, RETIRED, SPENDS, SWEPT, Line, row

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from retentiond.core.chain import HOUSE, Body, Break, Value
-from retentiond.core.model import Deed, Intent, Key, Phase, Place, Reason, Role, StrayMark
+from retentiond.core.deeds import Deed, Intent, Phase, StrayMark
+from retentiond.core.model import Key, Place, Reason, Role
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger import schema
 from retentiond.ledger.standing import DEED

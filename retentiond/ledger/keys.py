@@ -22,13 +22,14 @@ from retentiond.ledger.places import write_new
 KEY_BYTES = 32
 
 
-def make_key(path: Path) -> bytes:
+def make_key(path: Path, directory: Path) -> bytes:
     """Writes a new key (32 random bytes, raw) to `path`, mode 0400, and returns it.
 
-    Raises FileExistsError where something is there already.
+    It belongs to whoever owns the ledger's `directory`. Raises FileExistsError where something is there
+    already.
     """
     key = secrets.token_bytes(KEY_BYTES)
-    write_new(path, key, 0o400)
+    write_new(path, key, 0o400, directory)
     return key
 
 

@@ -91,12 +91,18 @@ def meaning(error: OSError) -> Break:
     return Break.FULL if is_full else Break.UNWRITABLE
 
 
-def write_new(path: Path, content: bytes, mode: int) -> None:
-    """Creates a file that was not there, durably: whole, or not at all. Raises FileExistsError, OSError."""
+def write_new(path: Path, content: bytes, mode: int, directory: Path) -> None:
+    """Creates a file that was not there, durably: whole, or not at all. Raises FileExistsError, OSError.
+
+    Whoever owns `directory`, the ledger's, owns the file too.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             os.fchmod(descriptor, mode)  # whatever the umask
+            if os.geteuid() == 0:  # an admin founds it for the service, which could not open it otherwise
+                owner = directory.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             if file.write(content) != len(content):
                 raise OSError(errno.ENOSPC, "")
             os.fsync(descriptor)

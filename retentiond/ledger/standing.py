@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retentiond.core.chain import Entry, Seal, Value
-from retentiond.core.model import Reason, Result
+from retentiond.core.deeds import Result
+from retentiond.core.model import Reason
 
 FOUNDED = "founded"
 ARMED = "armed"

@@ -7,136 +7,22 @@ foreign errors are translated inside the backend, inside generators too. One con
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from retentiond.core.clock import ClockReading as ClockReading
-from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Mark, Outcome, Place, Role
-from retentiond.errors import Refused, Why
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Mark, Place, Role
+from retentiond.errors import Why
+from retentiond.mailbox.marker import Marker
 
 #: What one batch of messages may weigh while it is carried.
 CARRY_MESSAGES = 500
 CARRY_BYTES = 16 * 1024 * 1024
-
-
-class Marker:
-    """Turns a name into a Mark (HMAC-SHA-256 under the ledger's mark key, 16 bytes).
-
-    Without the key a mark says nothing. An audit without a ledger uses a key of its own that dies
-    with it. `kind` keeps marks of different things apart: the same text as address and as folder
-    gives two unrelated marks.
-    """
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def __repr__(self) -> str:
-        return "Marker(…)"
-
-    def mark(self, kind: str, text: str | bytes) -> Mark:
-        """The mark of `text` (str as UTF-8) among things of this `kind`."""
-        data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-        return hmac.digest(self._key, kind.encode() + b"\0" + data, "sha256")[:16]
-
-    def address(self, address: str) -> Mark:
-        """The mark of a bare address, letter case and surrounding blanks aside; ß and ss are two."""
-        return self.mark("address", address.strip().lower())
-
-    def message(self, message_id: str) -> Mark:
-        """The mark of a Message-ID without its angle brackets and blanks."""
-        return self.mark("message", message_id.strip().strip("<>").strip())
-
-    def folder(self, target: str, name: str) -> str:
-        """The label of a folder whose name may not be shown: `folder-` and 10 hexadecimal digits."""
-        return "folder-" + self.mark("folder", f"{target}\0{name}").hex()[:10]
-
-
-class Secret:
-    """A secret that is read when it is needed and never kept; one object for an account and a run.
-
-    Whoever sees it refused sets `is_refused`: twenty mailboxes with one wrong password are one attempt,
-    not twenty, lest the account be locked. Until somebody set `is_accepted`, they try in turn.
-    """
-
-    __slots__ = ("_read", "_turn", "is_accepted", "is_refused")
-
-    def __init__(self, read: Callable[[], str]) -> None:
-        self._read = read
-        self._turn = Lock()
-        self.is_accepted = False
-        self.is_refused = False
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """The block in which the secret is tried; one at a time until it was accepted once."""
-        if self.is_accepted:
-            yield
-            return
-        with self._turn:
-            yield
-
-    def __call__(self) -> str:
-        return self._read()
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What of a mailbox is the promise's business. One per target, made from the configuration.
-
-    `identities` are raw addresses: a helpline's own, or for an advisor those of all helplines that
-    the search in the advisor's folders asks for. `roles` names folders whose role the server does
-    not tell. `look_in` (advisors) holds roles or folder names. `leave_out` and `named` (helplines)
-    hold folder names; a virtual folder is looked at only if it is in `named`.
-    """
-
-    target: str
-    kind: Kind
-    identities: tuple[str, ...] = ()
-    roles: dict[Role, str] = field(default_factory=dict)
-    look_in: tuple[str, ...] = ("sent", "trash")
-    leave_out: frozenset[str] = frozenset()
-    named: frozenset[str] = frozenset()
-    hold_keyword: str = "$RetentionHold"
-    hold_folder: str | None = None
-
-    def refuse_left_out(self, role: Role) -> None:
-        """A folder with this role is named in `leave_out`. Raises Refused(left-out) where mail there was
-        promised to go: a helpline's own, what it sent, and what was deleted (P1, P2)."""
-        if self.kind is Kind.HELPLINE and role in (Role.INBOX, Role.SENT, Role.TRASH):
-            raise Refused(self.target, Why.LEFT_OUT, role.value)
-
-
-class Scoped:
-    """A mailbox's name, its kind and its sign of a hold, as its scope has them."""
-
-    _scope: Scope
-
-    @property
-    def target(self) -> str:
-        return self._scope.target
-
-    @property
-    def kind(self) -> Kind:
-        return self._scope.kind
-
-    @property
-    def hold_sign(self) -> str:
-        return self._scope.hold_keyword
-
-    def beside(self, question: Question) -> tuple[tuple[Beside, int], ...]:
-        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +114,6 @@ class Abilities:
     destroys_exactly: bool
     carries_in_batches: bool
     searches_by_age: bool
-    is_conditional: bool
-    tells_roles: bool
     tells_rights: bool
     #: What an administrator should know, by fixed codes (`report/words.py` has the sentences).
     notes: tuple[str, ...] = ()
@@ -435,6 +319,12 @@ class Mailbox(Protocol):
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
         """Lets the server copy, where this login reaches both ends; False where it cannot and
         nothing was done. Date and flags are as with `add`."""
+        ...
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        """Whether the item of this key here and the one of the same key and content at home are one item,
+        so that this mailbox is home under another name. In doubt it is: nothing is destroyed then. May set
+        a flag of its own for a moment."""
         ...
 
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:

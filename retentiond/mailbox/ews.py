@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Self
 
 from retentiond.config import ExchangeAccount
-from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Outcome, Place
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Place
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox import (
     ews_beside,
@@ -22,23 +24,22 @@ from retentiond.mailbox import (
 )
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
-    Secret,
     Standing,
     Wanted,
 )
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_session import Session
 from retentiond.mailbox.exchange import Opened
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 
 
 class EwsMailbox(Opened[Session]):

@@ -7,9 +7,10 @@ their answers come as they like.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Key, Kind, Place
 from retentiond.core.period import Period
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox.base import Standing
@@ -26,7 +27,6 @@ from retentiond.mailbox.ews_words import (
     either,
     instant,
     item_ids,
-    moment_of,
     tag,
 )
 from retentiond.mailbox.exchange_destroy import BUSY, DONE, GONE_ALREADY, Deed, Heard, Told, standing
@@ -135,13 +135,10 @@ class _Deed(Deed[Row]):
     def _declared(self) -> Period | None:
         return self.session.line.account.single_item_recovery
 
-    def _deleted(self, row: Row) -> datetime | None:
-        return moment_of(row.property(DELETED_ON))
-
     def _kept(self, row: Row) -> Told:
         """Until the declared day; past that, by a hold of the server's."""
         until = self._is_kept_yet(row)
-        is_past = self._declared is not None and not until and self._deleted(row) is not None
+        is_past = self._declared is not None and not until and row.deleted is not None
         return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from retentiond.core.model import Beside, Kind
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_line import Line
 from retentiond.mailbox.ews_words import Element, M, NotUnderstood, T, attribute, id_of, shape, tag, text
 from retentiond.mailbox.exchange_folders import ROLES, Folder, Labels, Layout, check_configured
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: What folders hold that hold no mail, by their class.
 _BESIDE = {

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from retentiond.core.model import (
     Census,
     FolderView,
     Hindrance,
     Item,
-    Kind,
     Ref,
     Role,
 )
@@ -31,10 +29,9 @@ from retentiond.mailbox.ews_words import (
     either,
     instant,
     missing,
-    moment_of,
     tag,
 )
-from retentiond.mailbox.exchange_folders import Folder, end_of_period, keeping
+from retentiond.mailbox.exchange_folders import Folder, keeping
 from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
 
 
@@ -101,11 +98,9 @@ def _view(
 
 
 def _listed(session: Session, folder: Folder, question: Question) -> _Listed:
-    """The items up to a day past the cutoff, and by a search of its own those with no believable date."""
+    """The items up to a day past the cutoff, and by a search of its own those with no believable date. A
+    folder's own count is not believed where it says that there is nothing: Exchange may miscount."""
     listed = _Listed()
-    if folder.count == 0 and not folder.is_bin and session.scope.kind is Kind.HELPLINE:
-        listed.is_whole = True
-        return listed
     for page in session.pages(folder, (*ROW, DELETED_ON) if folder.is_bin else ROW):
         listed.rows += page.rows
         listed.total, listed.is_whole = page.total, page.is_last
@@ -147,7 +142,7 @@ def _census(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if hindrance is None and folder.is_bin and rows:
-        hindrance, until = keeping(_ends_of_keeping(session, listed.rows), question.now)
+        hindrance, until = keeping(listed.rows, session.line.account.single_item_recovery, question.now)
     is_import = question.wants_days and looks_imported(listed.rows, total)
     return Census(place, total, ahead, hindrance, is_import, until)
 
@@ -170,14 +165,6 @@ def hindrance_of(session: Session, key: str) -> Hindrance | None:
         if isinstance(row, Row) and not row.may_delete:
             return Hindrance.NO_RIGHT
     return None
-
-
-def _ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
-    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
-    where none was declared, or the server does not tell since when."""
-    period = session.line.account.single_item_recovery
-    ends = (end_of_period(period, moment_of(row.property(DELETED_ON))) for row in rows)
-    return [end for end in ends if end is not None]
 
 
 # ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
@@ -206,7 +193,7 @@ def _view_of_correspondents(
     if rows:
         hindrance = hindrance_of(session, rows[0].key)
     if rows and hindrance is None and folder.is_bin:
-        hindrance, until = keeping(_ends_of_keeping(session, rows), question.now)
+        hindrance, until = keeping(rows, session.line.account.single_item_recovery, question.now)
     census = Census(place, None, hindrance=hindrance, kept_until=until)
     return FolderView(census, (), items)
 

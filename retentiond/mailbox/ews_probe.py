@@ -6,7 +6,8 @@ import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused
 from retentiond.mailbox import ews_carry, ews_destroy
 from retentiond.mailbox.base import Abilities, Message
@@ -38,8 +39,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=True,
         carries_in_batches=True,
         searches_by_age=False,
-        is_conditional=False,
-        tells_roles=True,
         tells_rights=True,
         notes=tuple(notes),
     )

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from retentiond.core.model import Key
 from retentiond.errors import MailboxError, Unreachable, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.ews_folders import layout_of
 from retentiond.mailbox.ews_line import Line, Reply
 from retentiond.mailbox.ews_words import (
@@ -27,6 +26,8 @@ from retentiond.mailbox.ews_words import (
     tag,
 )
 from retentiond.mailbox.exchange_folders import Folder, Folders, Layout
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: How many items one request names, and how many ids one page may hold (the server's own limit).
 CHUNK = 100
@@ -86,11 +87,13 @@ class Session(Folders):
             fresh = tuple(row for row in page.rows if row.id not in seen)
             seen.update(row.id for row in fresh)
             yield Page(fresh, page.total, page.is_last)
+            offset += len(page.rows)
+            # Of a search the count is not relied on: by a restriction a server may only estimate it.
+            is_short = page.is_last and not restriction and offset < page.total
+            if is_short or not (page.is_last or fresh):
+                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
             if page.is_last:
                 return
-            if not fresh:
-                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
-            offset += len(page.rows)
 
     def page(
         self, folders: Sequence[Folder], fields: Iterable[Path], restriction: str, offset: int, size: int

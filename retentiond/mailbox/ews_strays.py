@@ -14,7 +14,7 @@ from retentiond.mailbox.ews_marks import ROW, THREAD, parties_of_row, rows_of_co
 from retentiond.mailbox.ews_session import CHUNK, Session
 from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row, contains, either
 from retentiond.mailbox.exchange_folders import Folder
-from retentiond.mailbox.exchange_look import follow, marks_of
+from retentiond.mailbox.exchange_look import follow, is_helplines, marks_of
 
 STRAY: tuple[Path, ...] = (*ROW, "item:Size", "message:InternetMessageId", AUTHOR, SENDER)
 #: How many Message-IDs one search names.
@@ -28,7 +28,7 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     if session.scope.identities:
         for folder, row in session.found(wanted, STRAY, _by_identity(session)):
-            if _is_helplines(session, row):
+            if is_helplines(row, session.scope.identities):
                 found[folder][row.key] = row
     if question.replying_to:
         _add_answers(session, wanted, found, question.replying_to)
@@ -58,12 +58,6 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
 def _by_identity(session: Session) -> str:
     terms = [contains(each, identity) for identity in session.scope.identities for each in (AUTHOR, SENDER)]
     return either(*terms)
-
-
-def _is_helplines(session: Session, row: Row) -> bool:
-    """The search is not believed: the whole address must be the same, case aside."""
-    identities = {identity.casefold() for identity in session.scope.identities}
-    return any(each.casefold() in identities for each in (row.author, row.sender))
 
 
 def _add_answers(

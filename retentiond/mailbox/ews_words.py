@@ -100,9 +100,9 @@ def shape(name: str, fields: Iterable[Path], *more: str) -> str:
     return tag(name, tag("t:BaseShape", "IdOnly"), *more, *wanted)
 
 
-def item_ids(keys: Iterable[str], name: str = "m:ItemIds") -> str:
+def item_ids(keys: Iterable[str]) -> str:
     """Items by key (`id change-key`)."""
-    return tag(name, *(item_id(key) for key in keys))
+    return tag("m:ItemIds", *(item_id(key) for key in keys))
 
 
 def item_id(key: str) -> str:
@@ -185,6 +185,11 @@ class Row:
         """When it was received: as told, else as MAPI has it (0x0E06)."""
         told = self.element.findtext(T + "DateTimeReceived") or self.property(RECEIVED)
         return moment_of(told)
+
+    @property
+    def deleted(self) -> datetime | None:
+        """When it came into its bin, where the server tells."""
+        return moment_of(self.property(DELETED_ON))
 
     @property
     def categories(self) -> frozenset[str]:

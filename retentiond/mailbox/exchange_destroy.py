@@ -11,14 +11,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Key, Kind, Place
 from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
-from retentiond.mailbox.exchange_folders import Folder, Folders, Signed, end_of_period
+from retentiond.mailbox.exchange_folders import Binned, Folder, Folders, Signed, end_of_period
 
 #: For how many seconds a look at the holds of all conversations stays fresh enough.
 _FRESH = 10.0
@@ -32,7 +33,7 @@ _HELD: Told = (Result.HELD, None, "")
 _REMOVED: Told = (Result.REMOVED, None, "")
 
 
-class Seen(Signed, Protocol):
+class Seen(Signed, Binned, Protocol):
     """An item as it is now."""
 
     @property
@@ -138,10 +139,6 @@ class Deed(ABC, Generic[SomeSeen]):
         """For how long single item recovery keeps what is removed, by what the operator declared."""
 
     @abstractmethod
-    def _deleted(self, row: SomeSeen) -> datetime | None:
-        """When an item came into its bin, where the server tells."""
-
-    @abstractmethod
     def _kept(self, row: SomeSeen) -> Told:
         """Why an item is still in a bin: for a time, or by a hold of the server's."""
 
@@ -243,7 +240,7 @@ class Deed(ABC, Generic[SomeSeen]):
         """The end of a period of keeping, where that is still to come. What was removed just now came into
         the bin today, whether the server tells or not; what lay there before has no day then."""
         now = self.session.clock
-        end = end_of_period(period, self._deleted(row) or (None if self.folder.is_bin else now))
+        end = end_of_period(period, row.deleted or (None if self.folder.is_bin else now))
         return end.date() if end is not None and now is not None and end > now else None
 
 

@@ -6,15 +6,17 @@ A folder's role comes from its distinguished name, never from the name that its 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from retentiond.core.clock import ClockReading
 from retentiond.core.model import Beside, Hindrance, Kind, Mark, Place, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Why
-from retentiond.mailbox.base import ClockReading, Marker, Scope
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: By how much this machine's clock and the server's may differ.
 CLOCK = timedelta(minutes=5)
@@ -62,6 +64,13 @@ class Signed(Protocol):
 
     @property
     def conversation(self) -> str: ...
+
+
+class Binned(Protocol):
+    """An item of a bin. `deleted` is when it came there, where the server tells."""
+
+    @property
+    def deleted(self) -> datetime | None: ...
 
 
 class Folders(ABC):
@@ -221,13 +230,16 @@ def end_of_period(period: Period | None, deleted: datetime | None) -> datetime |
     today would move on every night."""
     if period is None or deleted is None:
         return None
-    end = period.after(deleted.date())
-    return datetime(end.year, end.month, end.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
+    last = min(period.after(deleted.date()), date.max - timedelta(days=1))
+    return datetime(last.year, last.month, last.day, tzinfo=deleted.tzinfo) + timedelta(days=1)
 
 
-def keeping(ends: Sequence[datetime], now: datetime) -> tuple[Hindrance | None, date | None]:
+def keeping(
+    rows: Iterable[Binned], period: Period | None, now: datetime
+) -> tuple[Hindrance | None, date | None]:
     """Whether the server still keeps something of what lies in a bin, and until when at the latest; no day
     where one thing is past its day and still there, for then there is none by which all is well."""
+    ends = [end for row in rows if (end := end_of_period(period, row.deleted)) is not None]
     if not any(end > now for end in ends):
         return None, None
     return Hindrance.SERVER_KEEPS, max(ends).date() if min(ends) > now else None

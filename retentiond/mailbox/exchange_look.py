@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from retentiond.core.model import Key, Lot, Marks, Place
-from retentiond.mailbox.base import Marker
 from retentiond.mailbox.headers import marks_in, message_ids_in, resent_in
+from retentiond.mailbox.marker import Marker
 
 #: Within a day of the cutoff each item comes with its own instant.
 MARGIN = timedelta(days=1)
@@ -67,6 +67,12 @@ def marks_of(row: Addressed, marker: Marker) -> Marks:
         message=marker.message(row.message_id) if row.message_id else None,
         parents=frozenset(marker.message(each) for each in message_ids_in(row.parents)),
     )
+
+
+def is_helplines(row: Addressed, identities: Iterable[str]) -> bool:
+    """The server's search is not believed: the whole address must be the same, case aside."""
+    ours = {identity.casefold() for identity in identities}
+    return any(each.casefold() in ours for each in (row.author, row.sender))
 
 
 def parties_of(

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Self
 
 from retentiond.config import GraphAccount
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import FolderView, Item, Key, Kind, Place
 from retentiond.mailbox import (
     graph_carry,
     graph_destroy,
@@ -19,15 +21,12 @@ from retentiond.mailbox import (
 )
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
     Standing,
     Wanted,
 )
@@ -36,7 +35,9 @@ from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import Gate
 from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_session import Session
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.patience import Patience
+from retentiond.mailbox.scope import Scope
 
 
 class GraphMailbox(Opened[Session]):

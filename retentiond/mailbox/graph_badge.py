@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from retentiond.config import GraphAccount, Proof
 from retentiond.errors import MailboxError, SecretMissing, Unreachable, Why
-from retentiond.mailbox.base import Secret
+from retentiond.mailbox.secret import Secret
 
 #: What Entra answers where it is the moment that is wrong and not the application.
 _PASSING = frozenset(("temporarily_unavailable", "server_error", "timeout", "slow_down"))

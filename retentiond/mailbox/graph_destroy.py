@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from retentiond.core.model import Key, Kind, Outcome, Place, Result
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Key, Kind, Place
 from retentiond.core.period import Period
 from retentiond.errors import Why
 from retentiond.mailbox.base import Standing
@@ -26,7 +27,6 @@ from retentiond.mailbox.graph_words import (
     Row,
     either,
     instant,
-    moment_of,
     segment,
     text,
 )
@@ -187,13 +187,10 @@ class _Deed(Deed[Row]):
     def _declared(self) -> Period | None:
         return self.session.line.account.single_item_recovery
 
-    def _deleted(self, row: Row) -> datetime | None:
-        return moment_of(row.property(DELETED_ON))
-
     def _kept(self, row: Row) -> Told:
         """Until the day by what was declared, else by Exchange Online's default; past that, by a hold."""
         until = self._kept_until(row, self._declared or _DEFAULT_KEEPING)
-        is_past = not until and self._deleted(row) is not None
+        is_past = not until and row.deleted is not None
         return (Result.RETAINED, until, Why.SERVER_HOLD if is_past else Why.SERVER_KEEPS)
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from retentiond.errors import Refused, Unreachable, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.exchange_folders import ROLES, Folder, Labels, Layout, check_configured
 from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_line import Line
 from retentiond.mailbox.graph_words import NotUnderstood, query, segment
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: Not the promise's business, with all that lies below them.
 _OTHER = ("outbox", "scheduled", "searchfolders")

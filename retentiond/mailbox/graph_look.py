@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from retentiond.core.model import (
     Census,
@@ -20,7 +19,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
-from retentiond.mailbox.exchange_folders import Folder, end_of_period, keeping
+from retentiond.mailbox.exchange_folders import Folder, keeping
 from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
 from retentiond.mailbox.graph_marks import (
     THREAD_PROPERTIES,
@@ -38,7 +37,6 @@ from retentiond.mailbox.graph_words import (
     ROW,
     Row,
     instant,
-    moment_of,
 )
 
 
@@ -129,9 +127,6 @@ def _view(
 def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
     """The items up to a day past the cutoff, those with no believable date, and what is no message."""
     listed = _Listed()
-    if folder.count == 0 and not folder.is_bin:
-        listed.is_whole = True
-        return listed
     expand = (DELETED_ON,) if folder.is_bin else (DEFERRED,) if folder.role is Role.DRAFTS else ()
     wants_all = question.wants_days or folder.role is Role.HOLD
     for page in session.pages(folder, ROW, expand=expand):
@@ -183,7 +178,9 @@ def _census(
 ) -> Census:
     total = listed.total
     hindrance, until = (
-        keeping(_ends_of_keeping(session, listed.rows), question.now) if folder.is_bin else (None, None)
+        keeping(listed.rows, session.line.account.single_item_recovery, question.now)
+        if folder.is_bin
+        else (None, None)
     )
     return Census(
         session.place(folder),
@@ -211,14 +208,6 @@ def _ahead(question: Question, listed: _Listed, counts: _Counts | None) -> int:
     return here if listed.is_whole or counts is None else max(here, counts.ahead)
 
 
-def _ends_of_keeping(session: Session, rows: Sequence[Row]) -> list[datetime]:
-    """Until when each of these stays in Recoverable Items, by the period that the operator declared; none
-    where none was declared, or the server does not tell since when."""
-    period = session.line.account.single_item_recovery
-    ends = (end_of_period(period, moment_of(row.property(DELETED_ON))) for row in rows)
-    return [end for end in ends if end is not None]
-
-
 # ── one correspondent's mail ──────────────────────────────────────────────────────────────────────
 
 
@@ -244,7 +233,9 @@ def _view_of_correspondents(
         for row in rows
     )
     hindrance, until = (
-        keeping(_ends_of_keeping(session, rows), question.now) if folder.is_bin else (None, None)
+        keeping(rows, session.line.account.single_item_recovery, question.now)
+        if folder.is_bin
+        else (None, None)
     )
     notices = _notices(folder, folder.count - total)
     return FolderView(Census(place, None, None, hindrance, kept_until=until, notices=notices), (), items)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox import graph_destroy, graph_grants
 from retentiond.mailbox.base import Abilities
@@ -34,8 +35,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=session.can_destroy(),
         carries_in_batches=has_items,
         searches_by_age=False,
-        is_conditional=False,
-        tells_roles=True,
         tells_rights=False,
         notes=tuple(notes),
         grants=tuple(graph_grants.grants(session)),

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from retentiond.core.model import Census, FolderView, Key, Notice, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.exchange_folders import Folder, Folders, Layout
 from retentiond.mailbox.graph_answers import Answer, Ask
 from retentiond.mailbox.graph_folders import layout_of
@@ -32,6 +31,8 @@ from retentiond.mailbox.graph_words import (
     segment,
     text,
 )
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 #: How many items one page may hold (Graph's own limit), and the least that is asked for.
 PAGE, LEAST = 1000, 50

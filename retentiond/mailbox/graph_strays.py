@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from retentiond.core.model import Census, FolderView, Item, Ref
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.exchange_folders import Folder
-from retentiond.mailbox.exchange_look import follow, marks_of
+from retentiond.mailbox.exchange_look import follow, is_helplines, marks_of
 from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, parties_of_row, with_headers
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import (
@@ -39,7 +39,7 @@ def look_for_strays(session: Session, question: Question) -> Iterator[FolderView
     found: dict[Folder, dict[str, Row]] = {folder: {} for folder in wanted}
     for where in _by_identity(session):
         for folder, row in session.found(wanted, STRAY, where, (SIZE,)):
-            if _is_helplines(session, row):
+            if is_helplines(row, session.scope.identities):
                 found[folder][row.id] = row
     if question.replying_to:
         _add_answers(session, wanted, found, question.replying_to)
@@ -89,12 +89,6 @@ def _by_identity(session: Session) -> Iterator[str]:
             for identity in part
             for field in ("from", "sender")
         )
-
-
-def _is_helplines(session: Session, row: Row) -> bool:
-    """The search is not believed: the whole address must be the same, case aside."""
-    identities = {identity.casefold() for identity in session.scope.identities}
-    return any(each.casefold() in identities for each in (row.author, row.sender))
 
 
 def _add_answers(

@@ -111,6 +111,11 @@ class Row:
         return moment_of(self.told.get("receivedDateTime") or self.property(RECEIVED))
 
     @property
+    def deleted(self) -> datetime | None:
+        """When it came into its bin, where the server tells."""
+        return moment_of(self.property(DELETED_ON))
+
+    @property
     def sent(self) -> datetime | None:
         return moment_of(self.told.get("sentDateTime"))
 

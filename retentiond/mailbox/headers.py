@@ -13,7 +13,8 @@ from email.utils import getaddresses
 from unicodedata import normalize
 
 from retentiond.core.model import Mark, Marks
-from retentiond.mailbox.base import Likeness, Marker
+from retentiond.mailbox.base import Likeness
+from retentiond.mailbox.marker import Marker
 
 #: What an IMAP FETCH asks for to recognise a reply by its identity, and by its thread (RFC 5322, 3.6).
 IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")

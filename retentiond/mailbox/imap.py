@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.config import ImapAccount, Login
-from retentiond.core.model import FolderView, Item, Key, Kind, Outcome, Place, Role
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import FolderView, Item, Key, Kind, Place, Role
 from retentiond.errors import Unreachable, Why
 from retentiond.mailbox import (
     imap_carry,
@@ -22,21 +24,19 @@ from retentiond.mailbox import (
 )
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
-    Scoped,
-    Secret,
     Standing,
     Wanted,
 )
 from retentiond.mailbox.imap_session import Session
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope, Scoped
+from retentiond.mailbox.secret import Secret
 from retentiond.mailbox.wire import Wire
 
 
@@ -156,6 +156,11 @@ class ImapMailbox(Scoped):
             return False
         assert isinstance(home, ImapMailbox)
         return imap_carry.copy(self._session, place, keys, home._session, sent)
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        if not isinstance(home, ImapMailbox) or place.version != sent.version:
+            return False
+        return imap_twins.is_itself(self._session, place, int(key), home._session, sent)
 
     # ── destroying ───────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from retentiond.core.model import Hindrance, Key, Outcome, Place, Result, Role
+from retentiond.core.deeds import Outcome, Result
+from retentiond.core.model import Hindrance, Key, Place, Role
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import Standing
 from retentiond.mailbox.imap_answers import Answer, keys_of, status_of

@@ -16,8 +16,9 @@ from imapclient.imap_utf7 import decode, encode
 
 from retentiond.core.model import Kind, Role
 from retentiond.errors import Refused, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.imap_answers import Answer, parsed, quoted
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 
 _SPECIAL = {
     "\\sent": Role.SENT,
@@ -126,7 +127,6 @@ class _Book:
     def __init__(self, ours: Sequence[Listed], scope: Scope, prefix: str | None) -> None:
         self._prefix = (prefix or "").rstrip("/.")
         self._scope = scope
-        self._separators = {each.separator for each in ours if each.separator}
         names = {_known(self._below(each)) for each in ours} | {_known(each.name) for each in ours}
         for wanted in self._must_be_there():
             if _known(wanted) not in names:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from retentiond.core.clock import QUIET
+from retentiond.core.clock import QUIET, ClockReading
 from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable
-from retentiond.mailbox.base import Abilities, ClockReading
+from retentiond.mailbox.base import Abilities
 from retentiond.mailbox.imap_answers import Row, date_time, day, quoted, rows_of
 from retentiond.mailbox.imap_destroy import remove
 from retentiond.mailbox.imap_folders import Folder, wire_name
@@ -31,8 +31,6 @@ def abilities(session: Session) -> Abilities:
         destroys_exactly=offers("UIDPLUS"),
         carries_in_batches=offers("MULTIAPPEND"),
         searches_by_age=offers("WITHIN"),
-        is_conditional=offers("CONDSTORE"),
-        tells_roles=offers("SPECIAL-USE"),
         tells_rights=offers("ACL"),
     )
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from retentiond.config import ImapAccount
 from retentiond.core.model import Hindrance, Key, Place, Role
 from retentiond.errors import Changed, MailboxError, Refused, Why
-from retentiond.mailbox.base import Marker, Scope
 from retentiond.mailbox.imap_answers import Answer, parsed, status_of
 from retentiond.mailbox.imap_folders import (
     Folder,
@@ -18,6 +17,8 @@ from retentiond.mailbox.imap_folders import (
     listed_in,
     prefixes,
 )
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope
 from retentiond.mailbox.wire import Wire
 
 

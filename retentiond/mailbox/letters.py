@@ -18,6 +18,7 @@ from typing import Final, NoReturn, Self
 
 from retentiond.config import LettersSettings
 from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.model import (
     Beside,
     Census,
@@ -29,10 +30,8 @@ from retentiond.core.model import (
     Mark,
     Marks,
     Notice,
-    Outcome,
     Place,
     Ref,
-    Result,
     Role,
 )
 from retentiond.errors import Changed, Refused, Unsupported, Why
@@ -41,7 +40,6 @@ from retentiond.mailbox.base import (
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
@@ -51,6 +49,7 @@ from retentiond.mailbox.base import (
 from retentiond.mailbox.letters_destroy import destroy
 from retentiond.mailbox.letters_disk import Mount
 from retentiond.mailbox.letters_scene import Grounds, Lying, Scene
+from retentiond.mailbox.marker import Marker
 
 _ROLES: Final = {"letters": Role.OTHER, "trash": Role.TRASH, "hold": Role.HOLD}
 #: Around the cutoff each letter comes with its own instant.
@@ -103,8 +102,6 @@ class LettersMailbox:
                 destroys_exactly=True,
                 carries_in_batches=False,
                 searches_by_age=True,
-                is_conditional=True,
-                tells_roles=True,
                 tells_rights=not self._grounds.mount.is_share,
                 notes=_notes(self._grounds.mount, overwrites=self._settings.overwrite),
             )
@@ -303,6 +300,9 @@ class LettersMailbox:
         self._no_deed()
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
+        self._no_deed()
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
         self._no_deed()
 
     def unmark(self, place: Place, keys: Sequence[Key]) -> None:

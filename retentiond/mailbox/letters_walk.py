@@ -106,12 +106,12 @@ def folder(root: int, folders: tuple[str, ...]) -> Iterator[int]:
         os.close(descriptor)
 
 
-def walk(root: int, below: tuple[str, ...] = (), leave_out: frozenset[tuple[str, ...]] = frozenset()) -> Walk:
-    """Everything below the folder `below` of `root`, except below `leave_out`. Raises OSError where a folder
-    cannot be read: what cannot be looked at is not empty."""
+def walk(root: int, below: tuple[str, ...] = ()) -> Walk:
+    """Everything below the folder `below` of `root`. Raises OSError where a folder cannot be read: what
+    cannot be looked at is not empty."""
     found = Walk()
     with folder(root, below) as descriptor:
-        _into(descriptor, below, leave_out, found, (os.fstat(root).st_dev, mount_id(root)))
+        _into(descriptor, below, found, (os.fstat(root).st_dev, mount_id(root)))
     found.files.sort(key=lambda each: each.path)
     return found
 
@@ -119,7 +119,6 @@ def walk(root: int, below: tuple[str, ...] = (), leave_out: frozenset[tuple[str,
 def _into(
     here: int,
     folders: tuple[str, ...],
-    leave_out: frozenset[tuple[str, ...]],
     found: Walk,
     ground: tuple[int, int],
 ) -> None:
@@ -128,12 +127,10 @@ def _into(
     with os.scandir(here) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:
-        if (*folders, name) in leave_out:
-            continue
         with suppress(FileNotFoundError):  # gone since the list was read
             status = os.lstat(name, dir_fd=here)
             if stat.S_ISDIR(status.st_mode):
-                _deeper(here, name, folders, leave_out, found, ground)
+                _deeper(here, name, folders, found, ground)
             elif stat.S_ISREG(status.st_mode):
                 if file := _regular(here, name, folders):
                     found.files.append(file)
@@ -145,7 +142,6 @@ def _deeper(
     here: int,
     name: str,
     folders: tuple[str, ...],
-    leave_out: frozenset[tuple[str, ...]],
     found: Walk,
     ground: tuple[int, int],
 ) -> None:
@@ -158,7 +154,7 @@ def _deeper(
         if (os.fstat(descriptor).st_dev, mount_id(descriptor)) != ground:
             found.note(Notice.OTHER_MOUNT)
         else:
-            _into(descriptor, (*folders, name), leave_out, found, ground)
+            _into(descriptor, (*folders, name), found, ground)
     finally:
         os.close(descriptor)
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome, Result
 from retentiond.core.model import (
     Census,
     FolderView,
@@ -24,10 +25,8 @@ from retentiond.core.model import (
     Lot,
     Mark,
     Marks,
-    Outcome,
     Place,
     Ref,
-    Result,
     Role,
 )
 from retentiond.errors import Changed, Refused, Unreachable, Unsupported, Why
@@ -36,17 +35,16 @@ from retentiond.mailbox.base import (
     Copy,
     Likeness,
     Mailbox,
-    Marker,
     Message,
     Question,
     Sameness,
-    Scope,
-    Scoped,
     Standing,
     Wanted,
 )
 from retentiond.mailbox.headers import likeness_of, marks_of, message_ids_of, parties_of
 from retentiond.mailbox.likeness import digest
+from retentiond.mailbox.marker import Marker
+from retentiond.mailbox.scope import Scope, Scoped
 
 _DELETED = "\\Deleted"
 
@@ -134,7 +132,7 @@ class MemoryMailbox(Scoped):
     # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
     def abilities(self) -> Abilities:
-        return Abilities("memory", self._server.destroys_exactly, True, True, True, True, True)
+        return Abilities("memory", self._server.destroys_exactly, True, True, True)
 
     def clock(self, now: datetime) -> ClockReading:
         offset = self._server.clock_offset
@@ -345,6 +343,9 @@ class MemoryMailbox(Scoped):
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
         return False
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        return isinstance(home, MemoryMailbox) and home._at(sent) is self._at(place)
 
     # ── destroying ───────────────────────────────────────────────────────────────────────────────
 

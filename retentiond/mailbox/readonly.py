@@ -7,11 +7,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import NoReturn, Self
 
-from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Outcome, Place, Role
+from retentiond.core.clock import ClockReading
+from retentiond.core.deeds import Outcome
+from retentiond.core.model import Beside, FolderView, Item, Key, Kind, Place, Role
 from retentiond.errors import Refused, Why
 from retentiond.mailbox.base import (
     Abilities,
-    ClockReading,
     Copy,
     Likeness,
     Mailbox,
@@ -115,6 +116,9 @@ class ReadOnly:
         self._refuse()
 
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> NoReturn:
+        self._refuse()
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> NoReturn:
         self._refuse()
 
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:

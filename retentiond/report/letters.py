@@ -52,7 +52,6 @@ OUT_OF_REACH: Final = (
     "backups, snapshots, shadow copies and file versions are out of reach; SharePoint and OneDrive are not"
     " covered, nor is what a sync client copied elsewhere"
 )
-NO_BIRTH: Final = "this file system keeps no birth: letters count from when they were first seen"
 PAPER: Final = "their originals on paper are in the locked cabinet until the Helplines' Manager destroys them"
 
 

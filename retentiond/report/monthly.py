@@ -125,7 +125,7 @@ def paper(facts: Facts) -> Paper:
     return Paper(
         month.span.name,
         f"{month.span.first:%B %Y}",
-        _verdict(month),
+        _verdict(facts),
         month.is_kept,
         tuple(_reasons(month)),
         tuple(_line(name, deeds[name], facts) for name in shown),
@@ -140,7 +140,11 @@ def paper(facts: Facts) -> Paper:
     )
 
 
-def _verdict(month: Month) -> str:
+def _verdict(facts: Facts) -> str:
+    month = facts.month
+    if facts.founded >= month.span.end:
+        first = facts.founded.astimezone(month.span.zone)
+        return f"Nothing was destroyed: retentiond's ledger begins on {first:%-d %B %Y}, after this month."
     if month.is_kept:
         return "The promise was kept: every sweep came to its end, and what was due is gone or held."
     if not month.sweeps:

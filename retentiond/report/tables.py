@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from retentiond.core.deeds import Outcome
 from retentiond.core.findings import Finding
-from retentiond.core.model import Keep, Kind, Outcome, Reason
+from retentiond.core.model import Keep, Kind, Reason
 from retentiond.core.plan import Plan, TargetPlan, verdict_name
 from retentiond.report.words import HOMEWARD, REASONS, RESULTS, finding_sentence
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause, Finding
-from retentiond.core.model import Beside, Notice, Reason, Result
+from retentiond.core.model import Beside, Notice, Reason
 from retentiond.core.period import Period
 from retentiond.report.holds import hold_sentence
 from retentiond.report.letters import notice_sentence
@@ -89,7 +90,7 @@ WHYS: dict[str, str] = {
     "no-hard-delete": "this cloud knows no order by which Graph destroys mail, so nothing is destroyed there;"
     " do not arm, and let Exchange's own retention do it (docs/admin/microsoft-365.md, Other clouds)",
     "no-right": "the login may not delete there; grant it that (IMAP: the rights t and e, RFC 4314; Exchange:"
-    " docs/admin/exchange.md; Microsoft 365: docs/admin/microsoft-365.md)",
+    " docs/admin/exchange.md; Microsoft 365: docs/admin/microsoft-365.md; letters: docs/admin/letters.md)",
     "read-only": "the folder is read-only for this login",
     "over-quota": "the helpline's mailbox is over its quota; the replies stay where they are",
     "too-big": "the server takes no message that large; the reply stays where it is",
@@ -127,13 +128,16 @@ WHYS: dict[str, str] = {
     "no-keywords": "the server does not keep the keyword of a hold; use a hold folder (hold_folder)",
     "hold-folder": "what lies in the hold folder is held by that, and released by moving it out of there",
     "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
+    "same-mailbox": "this seems to be the helpline's own mailbox under another name, so nothing was removed"
+    " from it; take the advisor out of the configuration, or name the advisor's own mailbox",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }
 
 
-def finding_sentence(finding: Finding) -> str:
-    """One sentence for a finding, without its target's alias at the front."""
+def finding_sentence(finding: Finding, *, is_today: bool = True) -> str:
+    """One sentence for a finding, without its target's alias at the front. What would be found on another
+    day has no number that anybody should agree to."""
     where = f" in {finding.folder}" if finding.folder else ""
     count = items(finding.count)
     match finding.cause:
@@ -145,8 +149,8 @@ def finding_sentence(finding: Finding) -> str:
                 for each in (f"{items(due)} due" if due else "", f"{astray} astray" if astray else "")
                 if each
             )
-            way_on = f"retentiond arm {finding.target} --destroy {finding.count}"
-            return f"{what}, but it is not armed{days}: {way_on}"
+            way_on = f": retentiond arm {finding.target} --destroy {finding.count}" if is_today else ""
+            return f"{what}, but it is not armed{days}{way_on}"
         case Cause.UNFORESEEN:
             planned, foreseen, limit = finding.numbers
             return (

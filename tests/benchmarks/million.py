@@ -13,7 +13,6 @@ from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
     Census,
     FolderView,
-    Helpline,
     Item,
     Kind,
     Lot,
@@ -26,6 +25,7 @@ from retentiond.core.model import (
 )
 from retentiond.core.period import Period
 from retentiond.core.policy import Terms
+from retentiond.core.replies import Helpline
 from retentiond.core.roll import Roll
 
 NOW, ZONE = datetime(2026, 11, 22, 3, 15, tzinfo=UTC), ZoneInfo("Europe/London")

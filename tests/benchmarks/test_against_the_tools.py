@@ -20,7 +20,7 @@ import pytest
 from retentiond.config import load
 from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.sweep import sweep
 from tests.servers.client import signed_in
 from tests.servers.dovecot import Dovecot

@@ -5,26 +5,16 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from retentiond.demo.authority import Authority
 from retentiond.ledger import Ledger
 from tests.cli.office import HELPLINE, YOUNG, Office, received
-from tests.servers.canary import assert_no_canary
 from tests.servers.relay import Relay
 from tests.servers.seed import Seed, letter
 
 ANN = "quixotrill.ann@post.example"
-
-
-@pytest.fixture
-def relay(authority: Authority) -> Iterator[Relay]:
-    relay = Relay(authority)
-    yield relay
-    assert_no_canary(texts=[each.as_bytes() for each in relay.taken])
-    relay.close()
 
 
 @pytest.fixture

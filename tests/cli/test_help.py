@@ -145,6 +145,8 @@ def test_a_misspelt_command_is_met_with_the_right_one(
         (["audit", "--as-of", "31/10/2026"], "is no day; write it like 2026-10-31"),
         (["arm", "listening-line", "--destroy", "-1"], "--destroy"),
         (["completion", "tcsh"], "bash"),
+        (["audit", "-q"], "-q stands before the command: retentiond -q …"),
+        (["status", "--config", "x"], "--config stands before the command: retentiond --config …"),
         (["purge", "/nowhere/plan.json"], "does not exist"),
     ],
 )
@@ -270,3 +272,34 @@ def test_an_answer_for_which_there_is_no_room_is_no_fault_of_the_program() -> No
         "retentiond: no room is left where this answer, or a file beside it, was to be written; make room,"
         " and run it again; whatever was done before stands in the ledger\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+@pytest.mark.parametrize("words", ["--version", "config schema"])
+def test_no_room_is_one_exit_code_however_much_was_to_be_said(words: str) -> None:
+    """What Python still holds back is not tried again at its end, which would be exit code 120."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m retentiond {words} >/dev/full 2>/dev/full', sys.executable], check=False
+    )
+    assert done.returncode == 75
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_fault_of_the_program(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m retentiond --version {closed}', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("retentiond ") != (">&-" in closed.split())
+
+
+def test_a_letter_that_a_terminal_has_not_is_no_fault_of_the_program() -> None:
+    """A machine of ISO 8859-1: through the service the deed would go on, and nobody hear of it."""
+    command = [sys.executable, "-m", "retentiond", "config", "generate"]
+    around = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, capture_output=True, env=around, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("latin-1").startswith("# retentiond: an example")

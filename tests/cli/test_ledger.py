@@ -13,11 +13,12 @@ import pytest
 
 from retentiond.config import load, read_secret_bytes
 from retentiond.core.chain import seals_in
-from retentiond.core.model import Intent, Phase, Reason, Role, StrayMark
+from retentiond.core.deeds import Intent, Phase, StrayMark
+from retentiond.core.model import Reason, Role
 from retentiond.demo.server import EmbeddedServer
 from retentiond.doors import estate_of
 from retentiond.ledger.book import Ledger
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from tests.cli.conftest import NewOffice
 from tests.cli.office import ADVISOR, DUE, HELPLINE, Office
 from tests.ledger.books import tampering
@@ -156,6 +157,9 @@ def test_a_ledger_that_was_tampered_with_stops_everything(
         for words in (("sweep",), ("sweep", "--only", HELPLINE)):
             told = armed.run(*words).has(65, *place)
             assert len(told.err.splitlines()) == 1
+        for words in (("audit",), ("arm", HELPLINE, "--destroy", "9")):
+            armed.run(*words).has(65, "the ledger does not verify", "nothing is destroyed")
+    armed.run("ledger", "verify").has(65, *place)
 
 
 def test_an_old_copy_of_the_whole_state_is_found_out_by_a_seal_from_outside(
@@ -170,7 +174,7 @@ def test_an_old_copy_of_the_whole_state_is_found_out_by_a_seal_from_outside(
     shutil.rmtree(armed.state)
     copy.rename(armed.state)
     armed.run("ledger", "verify").is_done("The ledger verifies")
-    told = armed.run("ledger", "verify", "--seal", str(report))
+    told = armed.run("ledger", "verify", "--seal", "-", typed=report.read_text())
     told.has(65, "chain house, entry 5", "the end is cut off")
 
 

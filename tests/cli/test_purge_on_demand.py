@@ -13,11 +13,19 @@ from retentiond.ledger import Ledger
 from retentiond.locks import held
 from tests.cli.office import ADVISOR, DUE, HELPLINE, KEPT, OLD, Office, mail
 
-TODAY = datetime.now(UTC).date()
-#: Before this day lies all that is due, and after it all that is not.
-BETWEEN = (TODAY - timedelta(days=190)).isoformat()
-#: Before this one lies what is younger than its period as well.
-LATE = (TODAY - timedelta(days=1)).isoformat()
+
+def days_ago(number: int) -> str:
+    return (datetime.now(UTC).date() - timedelta(days=number)).isoformat()
+
+
+def between() -> str:
+    """Before this day lies all that is due, and after it all that is not."""
+    return days_ago(190)
+
+
+def late() -> str:
+    """Before this one lies what is younger than its period as well, at whatever hour it was put there."""
+    return days_ago(0)
 
 
 @pytest.fixture
@@ -32,11 +40,11 @@ def last_events(office: Office) -> list[dict[str, object]]:
 
 
 def test_what_is_older_than_a_day_and_past_its_period_needs_one_person(armed: Office) -> None:
-    told = armed.run("purge", HELPLINE, "--older-than", BETWEEN, "--destroy", str(DUE))
+    told = armed.run("purge", HELPLINE, "--older-than", between(), "--destroy", str(DUE))
     assert told.code == 0, told.err
     assert f"{DUE} items done" in told.out
     event = next(body for body in last_events(armed) if body["event"] == "purge")
-    assert (event["target"], event["before"], event["number"]) == (HELPLINE, BETWEEN, DUE)
+    assert (event["target"], event["before"], event["number"]) == (HELPLINE, between(), DUE)
     assert re.fullmatch(r"uid \d+", str(event["who"]))
     deeds = {body["reason"] for body in last_events(armed) if body["event"] == "deed"}
     assert deeds == {"due"}
@@ -46,7 +54,7 @@ def test_what_is_older_than_a_day_and_past_its_period_needs_one_person(armed: Of
 
 def test_an_earlier_day_takes_less_than_is_due(armed: Office) -> None:
     armed.put(HELPLINE, {"Sent": mail(2, timedelta(days=400), "older")})
-    day = (TODAY - timedelta(days=300)).isoformat()
+    day = days_ago(300)
     armed.run("purge", HELPLINE, "--older-than", day, "--destroy", "2", "--json")
     found = armed.run("audit", "--only", HELPLINE, "--json").document
     assert found["targets"][0]["destroy"] == DUE
@@ -54,14 +62,14 @@ def test_an_earlier_day_takes_less_than_is_due(armed: Office) -> None:
 
 def test_what_is_younger_than_its_period_is_not_for_one_person(armed: Office) -> None:
     with armed.untouched():
-        told = armed.run("purge", HELPLINE, "--older-than", LATE, "--destroy", "100")
+        told = armed.run("purge", HELPLINE, "--older-than", late(), "--destroy", "100")
         told.has(3, HELPLINE, "younger than its period", "nothing was done", "approvers = 1")
 
 
 def test_with_one_approver_it_is_done_and_recorded(armed: Office) -> None:
     armed.policy["approvers"] = 1
     armed.write()
-    told = armed.run("purge", HELPLINE, "--older-than", LATE, "--destroy", str(DUE + KEPT))
+    told = armed.run("purge", HELPLINE, "--older-than", late(), "--destroy", str(DUE + KEPT))
     assert told.code == 0, told.err
     assert f"{DUE + KEPT} items done" in told.out
     assert "approvers = 1" in str(next(b for b in last_events(armed) if b["event"] == "purge")["who"])
@@ -73,13 +81,13 @@ def test_with_one_approver_it_is_done_and_recorded(armed: Office) -> None:
 
 def test_more_than_the_number_is_refused_with_the_new_one(armed: Office) -> None:
     with armed.untouched():
-        told = armed.run("purge", HELPLINE, "--older-than", BETWEEN, "--destroy", str(DUE - 1))
+        told = armed.run("purge", HELPLINE, "--older-than", between(), "--destroy", str(DUE - 1))
         told.has(3, f"{DUE} items would be destroyed", f"--destroy {DUE}")
 
 
 def test_an_unarmed_target_is_not_purged(office: Office) -> None:
     with office.untouched():
-        office.run("purge", HELPLINE, "--older-than", BETWEEN, "--destroy", "99").has(
+        office.run("purge", HELPLINE, "--older-than", between(), "--destroy", "99").has(
             3, HELPLINE, "not armed", f"retentiond arm {HELPLINE}"
         )
 
@@ -89,7 +97,7 @@ def test_a_purge_makes_nothing_foreseen_that_was_not(armed: Office) -> None:
     armed.limits["unforeseen"] = 3
     armed.write()
     armed.put(HELPLINE, {"INBOX": mail(9, OLD, "import")})
-    day = (TODAY - timedelta(days=300)).isoformat()
+    day = days_ago(300)
     armed.put(HELPLINE, {"Sent": mail(1, timedelta(days=400), "older")})
     armed.run("purge", HELPLINE, "--older-than", day, "--destroy", "1")
     armed.run("sweep", "--only", HELPLINE).has(3, HELPLINE, "stopped")
@@ -99,7 +107,7 @@ def test_a_purge_of_less_does_not_arm_what_was_changed(armed: Office) -> None:
     """Nothing older than that day is there; the rest is due, and untouched until somebody arms it."""
     armed.targets[HELPLINE]["hold_keyword"] = "$Label1"
     armed.write()
-    day = (TODAY - timedelta(days=3000)).isoformat()
+    day = days_ago(3000)
     assert armed.run("purge", HELPLINE, "--older-than", day, "--destroy", "0").code == 0
     armed.run("sweep", "--only", HELPLINE).has(1, HELPLINE, "not armed")
 
@@ -109,7 +117,7 @@ def test_a_purge_of_less_does_not_arm_what_was_changed(armed: Office) -> None:
     [
         ((HELPLINE, "--older-than", "2999-01-01", "--destroy", "1"), "not yet"),
         ((HELPLINE, "--older-than", "0001-01-01", "--destroy", "1"), "1995 to 2999"),
-        ((ADVISOR, "--older-than", BETWEEN, "--destroy", "1"), "a sweep sees to them"),
+        ((ADVISOR, "--older-than", between(), "--destroy", "1"), "a sweep sees to them"),
         ((HELPLINE,), "--older-than"),
         ((), "--erase"),
         ((HELPLINE, "--erase"), "one of"),
@@ -128,7 +136,7 @@ def test_it_says_for_what_it_waits_and_goes_on_when_that_is_over(armed: Office) 
     holding.__enter__()
     timer = threading.Timer(0.5, lambda: holding.__exit__(None, None, None))
     timer.start()
-    words = ("purge", HELPLINE, "--older-than", BETWEEN, "--destroy", str(DUE))
+    words = ("purge", HELPLINE, "--older-than", between(), "--destroy", str(DUE))
     told = armed.run(*words, "--wait", "20")
     timer.join()
     assert told.code == 0, told.err
@@ -145,7 +153,7 @@ def test_a_sweep_and_a_purge_of_one_mailbox_at_once(armed: Office, times: int) -
     for number in range(times):
         armed.put(HELPLINE, {"INBOX": mail(4, OLD, f"round{number}")})
         before = armed.run("audit", "--only", HELPLINE, "--json").document["targets"][0]["destroy"]
-        words = ("purge", HELPLINE, "--older-than", BETWEEN, "--destroy", "50", "--wait", "60", "--json")
+        words = ("purge", HELPLINE, "--older-than", between(), "--destroy", "50", "--wait", "60", "--json")
         at_once = [armed.start("sweep", "--only", HELPLINE, "--wait", "60", "--json"), armed.start(*words)]
         told = [armed.end(process) for process in at_once]
         assert [each.code for each in told] == [0, 0], [each.err for each in told]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from freezegun import freeze_time
@@ -15,15 +15,19 @@ from retentiond.core.holds import Ground
 from retentiond.core.period import Period
 from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, Office
 
-THIS = datetime.now(UTC).date().replace(day=1)
+
+def this_month() -> date:
+    """Its first day."""
+    return datetime.now(UTC).date().replace(day=1)
 
 
 @contextmanager
 def next_month(day: int = 2) -> Iterator[str]:
     """A day of the next month; the month that is over then, as the command line writes it."""
-    first = Period(months=1).after(THIS)
+    month = this_month()
+    first = Period(months=1).after(month)
     with freeze_time(datetime(first.year, first.month, day, 12, tzinfo=UTC)):
-        yield f"{THIS:%Y-%m}"
+        yield f"{month:%Y-%m}"
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def swept(office: Office) -> Office:
 def test_what_left_stands_there_by_helpline_and_in_all(swept: Office) -> None:
     with next_month() as month:
         told = swept.run("report", "--month", month)
-    assert f"Retention report for {THIS:%B %Y}" in told.out
+    assert f"Retention report for {this_month():%B %Y}" in told.out
     row = next(line for line in told.out.splitlines() if line.startswith(HELPLINE)).split("  ")
     assert [cell.strip() for cell in row if cell.strip()][1] == str(DUE)
     assert "fewer than 5" in told.out, "one reply came home"
@@ -139,6 +143,13 @@ def test_a_month_in_which_the_service_was_away_is_not_called_kept(swept: Office)
     assert "No sweep for" in told.out
 
 
+def test_a_month_before_the_ledger_began_is_not_told_as_a_failure_of_its_sweeps(swept: Office) -> None:
+    told = swept.run("report", "--month", "2025-01")
+    assert told.code == 1
+    assert "Nothing was destroyed: retentiond's ledger begins on " in told.out
+    assert "no sweep came" not in told.out
+
+
 def test_what_is_held_is_told_exactly_as_of_the_last_look(office: Office) -> None:
     office.arm_all()
     assert office.run("daemon", "--once").code == 0
@@ -177,8 +188,8 @@ def test_a_small_number_that_somebody_typed_is_not_told_either(office: Office) -
 
 
 def test_a_month_that_is_not_over_is_refused(swept: Office) -> None:
-    last = (THIS - timedelta(days=1)).strftime("%Y-%m")
-    swept.run("report", "--month", f"{THIS:%Y-%m}").has(2, "is not over yet", last)
+    last = (this_month() - timedelta(days=1)).strftime("%Y-%m")
+    swept.run("report", "--month", f"{this_month():%Y-%m}").has(2, "is not over yet", last)
     for wrong in ("2026", "October", "2026-13", "2026-1", "0001-01"):
         swept.run("report", "--month", wrong).has(2, "--month is a year and a month, such as 2026-10")
 
@@ -190,7 +201,9 @@ def test_it_is_written_to_a_file_once(swept: Office) -> None:
         assert file.read_text().startswith("<!doctype html>")
         swept.run("report", "--output", str(file)).has(2, "exists already; nothing was written")
         nowhere = swept.directory / "none" / "month.txt"
-        swept.run("report", "--output", str(nowhere)).has(2, "cannot be written; name a place of your own")
+        swept.run("report", "--output", str(nowhere)).has(
+            2, "cannot be written by this user; name a place that can"
+        )
 
 
 def test_a_ledger_that_does_not_verify_is_not_repeated(swept: Office) -> None:

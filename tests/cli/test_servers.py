@@ -99,9 +99,13 @@ def test_a_mailbox_that_does_not_answer_stops_no_other(
     office.write(
         '[account.elsewhere]\nkind = "imap"\nhost = "127.0.0.1"\nport = 9\nsecret = { env = "HOME" }\n'
     )
+    told = office.run("audit").has(75, "night-line", "cannot be reached")
+    assert "For review: 0. What could not be looked at is not counted." in told.out
     with office.untouched("night-line"):
         office.run("sweep").has(75, "night-line", "cannot be reached")
     assert office.count(HELPLINE, "Deleted Items") == 0
+    told = office.run("audit", "--only", "night-line").has(75, "night-line", "cannot be reached")
+    assert "Nothing is due and nothing is astray where it could be looked at." in told.out
 
 
 # ── not served ───────────────────────────────────────────────────────────────────────────────────

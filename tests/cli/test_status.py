@@ -15,7 +15,8 @@ from retentiond.locks import held
 from retentiond.pause import Pause
 from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, OLD, YOUNG, Office, mail
 
-TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+#: A day to come, for a run across midnight too.
+SOON = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 
 
 def test_before_the_first_round_there_is_nothing_to_tell(office: Office) -> None:
@@ -165,7 +166,7 @@ def test_one_round_for_a_timer_ends_as_a_sweep_would(office: Office) -> None:
 @pytest.mark.parametrize("command", [("sweep",), ("daemon", "--once")])
 def test_while_paused_nothing_is_destroyed(office: Office, command: tuple[str, ...]) -> None:
     office.arm_all()
-    office.run("pause", "--until", TOMORROW, "--reason", "mailboxes are being moved").is_done(TOMORROW)
+    office.run("pause", "--until", SOON, "--reason", "mailboxes are being moved").is_done(SOON)
     with office.untouched():
         told = office.run(*command)
     assert told.code == 3
@@ -182,7 +183,7 @@ def test_a_reviewed_plan_waits_for_the_end_of_a_pause(office: Office) -> None:
     plan = office.directory / "plan.json"
     office.papers.append(plan)
     office.run("audit", "--save", str(plan)).is_done()
-    office.run("pause", "--until", TOMORROW, "--reason", "the manager asked").is_done()
+    office.run("pause", "--until", SOON, "--reason", "the manager asked").is_done()
     with office.untouched():
         office.run("purge", str(plan)).has(3, "paused until", "the manager asked", "retentiond resume")
     office.run("resume").is_done()
@@ -190,9 +191,9 @@ def test_a_reviewed_plan_waits_for_the_end_of_a_pause(office: Office) -> None:
 
 
 def test_a_pause_ends_with_its_day_in_the_policys_zone(office: Office) -> None:
-    office.run("pause", "--until", TOMORROW, "--reason", "holidays").is_done()
+    office.run("pause", "--until", SOON, "--reason", "holidays").is_done()
     office.run("status").has(1, "paused until")
-    with freeze_time(datetime.now(UTC) + timedelta(days=2), tick=True, real_asyncio=True):
+    with freeze_time(datetime.now(UTC) + timedelta(days=3), tick=True, real_asyncio=True):
         told = office.run("status")
     assert told.code == Exit.UNREACHED, "there was no round yet"
     assert "paused" not in told.out + told.err
@@ -212,11 +213,11 @@ def test_a_pause_is_loud_after_seven_days(office: Office) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--until", TOMORROW), "--reason"),
+        (("--until", SOON), "--reason"),
         (("--reason", "holidays"), "--until"),
         (("--until", "2020-01-01", "--reason", "holidays"), "this day is over"),
-        (("--until", TOMORROW, "--reason", "ask jo@post.example"), "nobody's name or address"),
-        (("--until", TOMORROW, "--reason", ""), "3 to 80"),
+        (("--until", SOON, "--reason", "ask jo@post.example"), "nobody's name or address"),
+        (("--until", SOON, "--reason", ""), "3 to 80"),
     ],
 )
 def test_a_pause_has_an_end_and_a_reason(office: Office, words: tuple[str, ...], sentence: str) -> None:

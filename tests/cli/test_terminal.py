@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.cli.office import ADVISOR, DUE, HELPLINE, OLD, YOUNG, Office, mail, received
 from tests.servers.seed import Seed, letter
@@ -24,25 +27,31 @@ class Typed:
 
 
 def on_terminal(
-    office: Office, *words: str, typed: tuple[Typed, ...] = (), **environment: str
+    office: Office,
+    *words: str,
+    typed: tuple[Typed, ...] = (),
+    program: tuple[str, ...] = (),
+    **environment: str,
 ) -> tuple[int, str]:
     """Runs a command in a process whose terminal is ours. Returns its exit code and what was shown."""
     master, slave = os.openpty()
-    command = [sys.executable, "-m", "retentiond", "--config", str(office.config), *words]
-    ours = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
+    ours = (sys.executable, "-m", "retentiond", "--config", str(office.config))
+    command = [*(program or ours), *words]
+    around = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
     process = subprocess.Popen(
         command,
         stdin=slave,
         stdout=slave,
         stderr=slave,
-        env=ours | {"TERM": "xterm-256color", "COLUMNS": "160"} | environment,
+        env=around | {"TERM": "xterm-256color", "COLUMNS": "160"} | environment,
         start_new_session=True,
     )
     os.close(slave)
     shown, waiting = "", list(typed)
+    letters = codecs.getincrementaldecoder("utf-8")("replace")  # a letter may come in two pieces
     try:
         while data := _read(master):
-            shown += data
+            shown += letters.decode(data)
             if waiting and waiting[0].prompt in shown:
                 os.write(master, f"{waiting.pop(0).answer}\n".encode())
     finally:
@@ -51,11 +60,11 @@ def on_terminal(
     return process.wait(30), shown.replace("\r\n", "\n")
 
 
-def _read(master: int) -> str:
+def _read(master: int) -> bytes:
     try:
-        return os.read(master, 65536).decode("utf-8", "replace")
+        return os.read(master, 65536)
     except OSError:  # Linux's word for: the other side has closed
-        return ""
+        return b""
 
 
 def test_arming_asks_for_the_number_that_it_shows(office: Office) -> None:
@@ -67,6 +76,33 @@ def test_arming_asks_for_the_number_that_it_shows(office: Office) -> None:
     assert f"{HELPLINE} is armed" in shown
     office.run("sweep", "--only", HELPLINE)
     assert office.count(HELPLINE, "Deleted Items") == 0
+
+
+def test_a_number_that_is_none_is_asked_for_again(office: Office) -> None:
+    """As it was shown, with its comma, it is one; what is typed wrong is met with how it is written."""
+    prompt = "Type that number to agree"
+    said = "is no number of items; write it like 7312."
+    typed = (Typed(prompt, "all"), Typed(f"'all' {said}", "7,31"), Typed(f"'7,31' {said}", "7,312"))
+    code, shown = on_terminal(office, "arm", HELPLINE, typed=typed)
+    office.said.append(shown)
+    assert code == 0, shown
+    assert "at most 7,312 were agreed to" in shown
+
+
+@pytest.mark.parametrize("number", ["-3", "7.312", "7,31", "1,2345", "", "٧", "all"])
+def test_a_number_that_is_none_is_a_wrong_command_line(office: Office, number: str) -> None:
+    office.run("arm", HELPLINE, f"--destroy={number}").has(2, "is no number of items; write it like 7312.")
+
+
+def test_whoever_stops_at_a_question_is_told_that_nothing_was_begun(office: Office) -> None:
+    """Ctrl-D; to click, Ctrl-C at a question is the same."""
+    asked = Typed("Type that number to agree: ", "\x04")
+    with office.untouched():
+        code, shown = on_terminal(office, "arm", HELPLINE, typed=(asked,))
+        office.said.append(shown)
+    assert code == 130, shown
+    said = "stopped at the question, and nothing of it was begun; run the same command again"
+    assert shown.endswith(f"\nretentiond: {said}\n")
 
 
 def test_arming_with_another_number_is_refused(office: Office) -> None:
@@ -116,6 +152,42 @@ def _plain(line: str) -> str:
     return re.sub(r"Hold \w{6} |\d{4}-\d\d-\d\d", "…", line)
 
 
+def shown_table(shown: str) -> list[list[str]]:
+    """The columns of what was shown as a table, each with its cells' pieces, top down."""
+    head, rule, *lines = shown[shown.index("target") :].splitlines()
+    assert set(rule.strip()) == {"─"}
+    starts = [found.start() for found in re.finditer(r"\S+( \S+)*", head)]
+    body = lines[: lines.index("")]
+    spans = list(zip(starts, [*starts[1:], None], strict=True))
+    return [[line[start:end].strip() for line in body] for start, end in spans]
+
+
+@pytest.mark.parametrize("width", [200, 80])
+def test_no_letter_is_left_out_where_a_terminal_is_as_wide_as_most(office: Office, width: int) -> None:
+    """A folder's sign and an alias are read off the screen and typed; only the reason goes over lines."""
+    office.put(HELPLINE, {"Spendenquittungen": mail(1, OLD)})
+    _, shown = on_terminal(office, "audit", COLUMNS=str(width), NO_COLOR="1")
+    office.said.append(shown)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    targets, folders, _, _, days, reasons = shown_table(plain)
+    assert set(targets) <= {HELPLINE, ADVISOR, ""}
+    assert any(re.fullmatch(r"folder-[0-9a-f]{10}", each) for each in folders)
+    assert all(re.fullmatch(r"(\d{4}-\d\d-\d\d)?", each) for each in days)
+    assert "a helpline's reply in a personal folder" in " ".join(reasons)
+    assert "…" not in plain
+    assert max(map(len, plain[plain.index("target") :].splitlines()[:5])) <= width
+
+
+def test_no_letter_is_left_out_in_the_narrowest_window(office: Office) -> None:
+    office.put(HELPLINE, {"Spendenquittungen": mail(1, OLD)})
+    _, shown = on_terminal(office, "audit", "--names", COLUMNS="50", NO_COLOR="1")
+    office.said.append(shown)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    _, folders, *_ = shown_table(plain)
+    assert "Spendenquittungen" in "".join(folders)
+    assert "…" not in plain
+
+
 def test_no_colour_where_none_is_wanted(office: Office) -> None:
     _, shown = on_terminal(office, "audit")
     assert _COLOUR.search(shown), "there are colours to be left out"
@@ -135,6 +207,18 @@ def test_progress_is_shown_on_a_terminal_and_no_log(office: Office) -> None:
     assert "looking" in shown
     assert '"event"' not in shown
     assert "plan.made" not in shown
+
+
+def test_no_progress_is_drawn_into_a_pager(office: Office) -> None:
+    """`retentiond audit | less`: what moves would be drawn over what less shows."""
+    ours = f"{sys.executable} -m retentiond --config {office.config}"
+    words = [f"{ours} audit | cat"]
+    code, shown = on_terminal(office, *words, program=("sh", "-c"))
+    office.said.append(shown)
+    assert code == 0
+    assert HELPLINE in shown
+    assert "\x1b" not in shown
+    assert "looking" not in shown
 
 
 def test_an_address_to_be_erased_is_typed_twice_and_never_shown(office: Office) -> None:

@@ -9,21 +9,24 @@ import pytest
 
 from retentiond.config import Config, load
 
-#: The least that is a configuration.
-LEAST = """\
-[account.main]
-kind = "imap"
-host = "mail.charity.example"
-secret = { credential = "imap" }
-
+HELPLINE = """\
 [[helpline]]
 name = "helpline-1"
 account = "main"
 mailbox = "help@charity.example"
 identities = ["help@charity.example"]
 """
+#: The least that is a configuration.
+LEAST = f"""\
+[account.main]
+kind = "imap"
+host = "mail.charity.example"
+secret = {{ credential = "imap" }}
+
+{HELPLINE}"""
 
 Write = Callable[..., Path]
+Loaded = Callable[[str], Config]
 
 
 @pytest.fixture(autouse=True)
@@ -46,5 +49,5 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def loaded(write: Write) -> Callable[[str], Config]:
+def loaded(write: Write) -> Loaded:
     return lambda text: load(write(text))

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import pytest
 
 from retentiond.config import (
     DEFAULT_PATH,
-    Config,
     Elsewhere,
     HeartbeatSettings,
     Login,
@@ -32,14 +30,14 @@ from retentiond.config import (
     load,
     shown,
 )
-from retentiond.core.model import Kind, Limits, Role
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import UnknownTarget
-from tests.config.conftest import LEAST, Write
+from tests.config.conftest import LEAST, Loaded, Write
 
 FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLE = (FOLDER / "retentiond.example.toml").read_text()
-Loaded = Callable[[str], Config]
 
 
 def test_the_least_configuration_has_every_default(loaded: Loaded) -> None:

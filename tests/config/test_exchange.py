@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 from retentiond.config import Access, Auth, Config, ExchangeAccount, shown
 from retentiond.core.period import Period
 from retentiond.doors import estate_of
-from retentiond.mailbox.base import Marker
-from tests.config.conftest import Write
+from retentiond.mailbox.marker import Marker
+from tests.config.conftest import HELPLINE, Loaded, Write
 from tests.config.test_faults import faults_of
 
 ACCOUNT = """\
@@ -22,14 +21,6 @@ endpoint = "https://mail.charity.example/EWS/Exchange.asmx"
 user = 'CHARITY\\retentiond'
 secret = { credential = "exchange" }
 """
-HELPLINE = """\
-[[helpline]]
-name = "helpline-1"
-account = "main"
-mailbox = "help@charity.example"
-identities = ["help@charity.example"]
-"""
-Loaded = Callable[[str], Config]
 
 
 def account_of(config: Config) -> ExchangeAccount:
@@ -88,6 +79,10 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
     "no TLS": (
         ACCOUNT.replace("https:", "http:") + HELPLINE,
         [("account.main.endpoint", "only https", "https://")],
+    ),
+    "an address that is none": (
+        ACCOUNT.replace("mail.charity.example", "[") + HELPLINE,
+        [("account.main.endpoint", "this is not an address", "such as endpoint")],
     ),
     "Exchange Online": (
         ACCOUNT.replace("mail.charity.example", "outlook.office365.com") + HELPLINE,

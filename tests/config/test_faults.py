@@ -34,6 +34,10 @@ BROKEN: dict[str, tuple[str, list[tuple[int | None, str, str, str]]]] = {
         LEAST + '[heartbeat]\nurl = "http://health.example/ping"\n',
         [(12, "heartbeat.url", "only https", "such as url")],
     ),
+    "a heartbeat to an address that is none": (
+        LEAST + '[heartbeat]\nurl = "https://[/ping"\n',
+        [(12, "heartbeat.url", "this is not an address", "such as url")],
+    ),
     "a heartbeat with a name in it": (
         LEAST + '[heartbeat]\nurl = "https://jo:secret@health.example/ping"\ntimeout = "1 hour"\n',
         [(12, "heartbeat.url", "without a name", ""), (13, "heartbeat.timeout", "", "")],

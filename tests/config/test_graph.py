@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from retentiond.config import Config, GraphAccount, Proof, shown
 from retentiond.core.period import Period
 from retentiond.doors import estate_of
-from retentiond.mailbox.base import Marker
-from tests.config.conftest import Write
+from retentiond.mailbox.marker import Marker
+from tests.config.conftest import HELPLINE, Loaded, Write
 from tests.config.test_faults import faults_of
 
 ACCOUNT = """\
@@ -21,14 +20,6 @@ tenant = "charity.onmicrosoft.com"
 client_id = "5e6F0000-0000-0000-0000-000000000000"
 secret = { credential = "graph" }
 """
-HELPLINE = """\
-[[helpline]]
-name = "helpline-1"
-account = "main"
-mailbox = "help@charity.example"
-identities = ["help@charity.example"]
-"""
-Loaded = Callable[[str], Config]
 
 
 def account_of(config: Config) -> GraphAccount:

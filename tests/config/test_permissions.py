@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from retentiond.cli.sentences import sentences
 from retentiond.config import Config, SecretReference, Source, load, read_secret, read_secret_bytes, too_open
-from retentiond.errors import ConfigurationRefused, Exit, PermissionsTooOpen, SecretMissing
+from retentiond.errors import ConfigurationRefused, Exit, LedgerMissing, PermissionsTooOpen, SecretMissing
 from tests.config.conftest import LEAST, Write
 
 
@@ -172,3 +173,34 @@ def test_a_folder_or_a_pipe_in_place_of_a_secret_is_told_and_waited_for_by_nobod
     for place in (pipe, folder):
         with pytest.raises(SecretMissing):
             read_secret(SecretReference("main", Source.FILE, str(place)))
+
+
+def test_a_secret_of_another_user_is_no_missing_one(tmp_path: Path) -> None:
+    """Made with `sudo`, for a service that is not root: it is not lost, and there is no copy to put back."""
+    secret = tmp_path / "imap"
+    secret.write_text("hunter2\n")
+    secret.chmod(0)
+    is_root = os.geteuid() == 0
+    try:
+        if is_root:
+            os.seteuid(65534)
+        with pytest.raises(SecretMissing) as caught:
+            read_secret(SecretReference("main", Source.FILE, str(secret)))
+    finally:
+        if is_root:
+            os.seteuid(0)
+    error = caught.value
+    for told in (error, LedgerMissing("/state", error.place, error.way)):
+        [sentence] = sentences(told)
+        assert "this user may not read it" in sentence
+        assert "chown" in sentence
+        assert "put" not in sentence
+
+
+def test_a_credential_is_no_missing_one_where_systemd_was_not_asked() -> None:
+    with pytest.raises(SecretMissing) as caught:
+        read_secret(SecretReference("main", Source.CREDENTIAL, "imap-main"))
+    error = caught.value
+    for told in (error, LedgerMissing("/state", error.place, error.way)):
+        [sentence] = sentences(told)
+        assert sentence.endswith("nothing was done; type it as: sudo retentiond as-service COMMAND")

@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from retentiond.core.findings import Cause, of_plan
-from retentiond.core.fuse import Standing
+from retentiond.core.fuse import Arming, Standing
 from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
-    Arming,
     Census,
     Destroy,
     FolderView,
-    Helpline,
     Hold,
     Item,
     Keep,
@@ -37,6 +35,7 @@ from retentiond.core.model import (
 from retentiond.core.period import Period
 from retentiond.core.plan import Plan
 from retentiond.core.policy import Terms
+from retentiond.core.replies import Helpline
 from retentiond.core.roll import Roll
 
 NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)

@@ -114,6 +114,12 @@ def test_a_period_that_is_never_shorter_never_has_a_later_cutoff(
         assert new.cutoff_day(today) <= old.cutoff_day(today)
 
 
+@pytest.mark.parametrize("period", [Period(days=14), Period(months=1), Period(months=6)])
+def test_a_period_that_the_calendar_cannot_hold_ends_with_it(period: Period) -> None:
+    """Some program writes such days; no item that bears one stops what is done with the others."""
+    assert period.after(date(9999, 12, 30)) == date.max
+
+
 @given(days, st.sampled_from(["Europe/London", "America/Havana", "America/Sao_Paulo", "Asia/Beirut"]))
 def test_the_start_of_a_day_is_its_first_moment(day: date, name: str) -> None:
     """Also where midnight does not exist (clocks go forward at midnight)."""

@@ -11,22 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retentiond.core.findings import Cause, of_fuse, of_plan, of_sweep
-from retentiond.core.fuse import Approved, Standing, Unarmed, Unforeseen, approve, approve_reviewed
+from retentiond.core.fuse import (
+    Approved,
+    Arming,
+    Forecast,
+    Limits,
+    Standing,
+    Unarmed,
+    Unforeseen,
+    approve,
+    approve_reviewed,
+)
 from retentiond.core.judgement import House, make_plan
 from retentiond.core.model import (
-    Arming,
     Census,
     Destroy,
     FolderView,
-    Forecast,
     Gap,
-    Helpline,
     Hindrance,
     Hold,
     Item,
     Keep,
     Kind,
-    Limits,
     Lot,
     Marks,
     Place,
@@ -41,6 +47,7 @@ from retentiond.core.model import (
 from retentiond.core.period import Period
 from retentiond.core.plan import Plan, TargetPlan, keys_from, ranges
 from retentiond.core.policy import Terms
+from retentiond.core.replies import Helpline
 
 NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)
 CUTOFF = Period(months=6).cutoff(NOW, ZoneInfo("Europe/London"))

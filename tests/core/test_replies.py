@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retentiond.core.model import Helpline, Item, Marks, Place, Ref, Role
-from retentiond.core.replies import recognise, threads_of
+from retentiond.core.model import Item, Marks, Place, Ref, Role
+from retentiond.core.replies import Helpline, recognise, threads_of
 
 SENT = Place("ana", "sent", Role.SENT, 1)
 INBOX = Place("line", "inbox", Role.INBOX, 1)

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from retentiond.core.model import Role
 from retentiond.ledger import Ledger
 from tests.daemon import everybody
 from tests.daemon.conftest import ROOT
@@ -182,3 +183,14 @@ def furnished(factory: DovecotFactory) -> Iterator[Desk]:
         desk.no_canary()
     finally:
         shutil.rmtree(place)
+
+
+@contextmanager
+def armed(factory: DovecotFactory, due_items: int, young_items: int) -> Iterator[Desk]:
+    """The same with so many items that are due, and so many that are not, of a helpline that is armed."""
+    everybody.python()
+    with furnished(factory) as made:
+        made.story.seed(made.story.line, Role.INBOX, [*due(due_items), *young(young_items)])
+        made.story.arm()
+        made.furnish()
+        yield made

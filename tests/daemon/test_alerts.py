@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -26,19 +25,6 @@ from tests.servers.seed import CANARY
 PAGE = Path(__file__).parents[2] / "docs/admin/alerts.md"
 NOW = datetime(2026, 11, 22, 3, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return found_authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def relay(authority: Authority) -> Iterator[Relay]:
-    relay = Relay(authority)
-    yield relay
-    assert_no_canary(texts=[each.as_bytes() for each in relay.taken])
-    relay.close()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from retentiond import condition
 from retentiond.condition import Condition
 from retentiond.config import Schedule
 from retentiond.core.promises import Worry
-from retentiond.daemon import next_round
+from retentiond.timetable import next_round
 from tests.daemon.night import Night
 from tests.stories.small_world import CUTOFF, NOW, World, mail
 

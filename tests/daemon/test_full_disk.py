@@ -15,8 +15,10 @@ from freezegun import freeze_time
 
 from retentiond import condition
 from retentiond.audit import Progress
+from retentiond.cli import run
 from retentiond.errors import LedgerDamaged
 from retentiond.rounds import begin, make_round, watch
+from tests.config.conftest import LEAST
 from tests.daemon.test_promise_watch import DAY, HOUR, Watch, put_due
 from tests.stories.small_world import NOW, World
 
@@ -104,3 +106,19 @@ def test_a_condition_that_a_power_cut_emptied_is_written_anew(watching: Watch) -
         assert standing.round is not None
         assert standing.round.result == "done"
         assert condition.read(watching.world.directory) == standing
+
+
+def test_a_disk_that_went_read_only_is_no_fault_of_the_program(
+    disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the kernel makes one after an error: the way on is to mount it, not to report us."""
+    state = disk / "state"
+    path = tmp_path / "retentiond.toml"
+    path.write_text(f'{LEAST}\n[ledger]\ndirectory = "{state}"\n')
+    path.chmod(0o600)
+    state.mkdir(mode=0o700)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert run(["--config", str(path), "daemon", "--audit-only", "--once"]) == 75
+    said = capsys.readouterr().err
+    assert f"retentiond: {state}/" in said
+    assert "lies on a disk that is read-only; mount it for writing, and run it again" in said

@@ -57,11 +57,6 @@ class Service:
         self._server.server_close()
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return found_authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def service(authority: Authority) -> Iterator[Service]:
     service = Service(authority)

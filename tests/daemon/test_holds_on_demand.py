@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from retentiond.core.model import Role
 from retentiond.talk import VERSION, Talk
-from tests.daemon import everybody
 from tests.daemon.conftest import Running
-from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Desk, due, furnished, young
+from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Desk, armed
 from tests.daemon.test_on_demand import left, purging, saved, served
 from tests.servers.canary import assert_no_canary
 from tests.servers.fixtures import DovecotFactory
@@ -31,11 +29,7 @@ ADD = ("hold", "add", "line", "--ground", "child-at-risk")
 @pytest.fixture
 def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
     """A helpline with DUE and YOUNG items, armed."""
-    everybody.python()
-    with furnished(dovecot_factory) as made:
-        made.story.seed(made.story.line, Role.INBOX, [*due(DUE), *young(YOUNG)])
-        made.story.arm()
-        made.furnish()
+    with armed(dovecot_factory, DUE, YOUNG) as made:
         yield made
 
 

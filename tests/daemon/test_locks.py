@@ -12,7 +12,7 @@ import pytest
 from freezegun import freeze_time
 
 from retentiond.audit import Progress
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.files import write_private
 from retentiond.locks import Holder, Waiting, held
 from retentiond.sweep import sweep

@@ -14,9 +14,18 @@ import pytest
 
 from retentiond.core.model import Role
 from retentiond.talk import VERSION, Talk
-from tests.daemon import everybody
 from tests.daemon.conftest import Running
-from tests.daemon.desk import FIRST, GROUP, SECOND, SERVICE, STRANGER, Answer, Desk, due, furnished, young
+from tests.daemon.desk import (
+    FIRST,
+    GROUP,
+    SECOND,
+    SERVICE,
+    STRANGER,
+    Answer,
+    Desk,
+    armed,
+    due,
+)
 from tests.servers.client import signed_in
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import CANARY, append_all
@@ -29,11 +38,7 @@ DUE, YOUNG = 40, 5
 @pytest.fixture
 def desk(dovecot_factory: DovecotFactory) -> Iterator[Desk]:
     """A helpline with DUE and YOUNG items, armed."""
-    everybody.python()
-    with furnished(dovecot_factory) as made:
-        made.story.seed(made.story.line, Role.INBOX, [*due(DUE), *young(YOUNG)])
-        made.story.arm()
-        made.furnish()
+    with armed(dovecot_factory, DUE, YOUNG) as made:
         yield made
 
 
@@ -252,6 +257,9 @@ def test_a_shorter_period_needs_two_persons(desk: Desk, start: Start) -> None:
             assert refused.code in (3, 77), refused
             assert words in refused.err
         assert "agree to that number" in desk.ask(SECOND, "approve", code, "--destroy", "1").err
+        unwritten = desk.ask(SECOND, "audit", "--only", "new-line").err
+        assert "there is no target 'new-line'; the service knows line, " in unwritten
+        assert "restart it: systemctl restart retentiond" in unwritten
         unknown = desk.ask(SECOND, "approve", "AAAA-AAAA", "--destroy", number)
         assert "nothing waits under this code" in unknown.err
         assert desk.ask(FIRST, *arm).err == told.err  # asked again: the same request
@@ -334,6 +342,15 @@ def test_whoever_hangs_up_in_the_middle_of_their_list_erases_nobody(desk: Desk, 
         assert ended["exit"] == 130
     assert left(desk) == DUE + YOUNG
     assert desk.events("erasure") == []
+
+
+def test_whoever_asks_a_service_that_is_down_is_told_that_it_is(desk: Desk) -> None:
+    """They may ask it, and may not read what it wrote: this is when they need a way on most."""
+    desk.furnish(is_readable=True)
+    told = desk.ask(FIRST, "status")
+    assert told.code == 77
+    assert "no service answers" in told.err
+    assert "type: sudo retentiond status" in told.err
 
 
 def test_without_the_service_nobody_is_two_persons(desk: Desk) -> None:

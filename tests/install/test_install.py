@@ -356,6 +356,30 @@ def test_what_makes_no_sense_is_said(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["install", "--systemd"], ["as-service", "check"]])
+def test_what_only_root_may_do_says_so(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service's own user, which other sentences name beside root, may not either."""
+    monkeypatch.setattr(os, "geteuid", lambda: 41001)
+    assert run(words) == 77
+    assert f"nothing was done; type: sudo retentiond {words[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may be the service. Type: sudo ./run test")
+def test_a_credential_that_was_never_given_is_said_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """systemd would end with 243 and say nothing to whoever typed it."""
+    path = tmp_path / "retentiond.toml"
+    path.write_text(CONFIGURATION.replace("imap-main", "never-given"))
+    path.chmod(0o640)
+    assert run(["--config", str(path), "as-service", "check"]) == 78
+    said = capsys.readouterr().err
+    assert "never-given" in said
+    assert "nothing was done; to be asked for them: sudo retentiond install --systemd" in said
+
+
 def test_a_program_in_a_home_is_refused(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """The unit hides homes: a service that can only fail is not made."""
     monkeypatch.setattr("sys.prefix", "/root/retentiond/.venv")

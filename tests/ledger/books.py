@@ -9,18 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from retentiond.core.chain import Seal, root_hash
-from retentiond.core.model import (
-    Arming,
-    Deed,
-    Intent,
-    Key,
-    Outcome,
-    Phase,
-    Place,
-    Reason,
-    Result,
-    Role,
-)
+from retentiond.core.deeds import Deed, Intent, Outcome, Phase, Result
+from retentiond.core.fuse import Arming
+from retentiond.core.model import Key, Place, Reason, Role
 from retentiond.ledger.book import Ledger
 from retentiond.ledger.schema import GUARDS
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from retentiond.core.chain import Seal
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.ledger.book import Ledger
 from retentiond.ledger.holds import ADDED, ENDED, FOUND, RELEASED, REVIEWED
 from retentiond.ledger.standing import OWN_EVENTS, RETIRED

@@ -12,18 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retentiond.core.model import (
-    Deed,
-    Forecast,
-    Intent,
-    Outcome,
-    Phase,
-    Place,
-    Reason,
-    Result,
-    Role,
-    StrayMark,
-)
+from retentiond.core.deeds import Deed, Intent, Outcome, Phase, Result, StrayMark
+from retentiond.core.fuse import Forecast
+from retentiond.core.model import Place, Reason, Role
 from retentiond.errors import ClockDoubted, LedgerDamaged
 from retentiond.ledger.book import Ledger
 from retentiond.ledger.intents import keys_from, keys_text

@@ -54,6 +54,21 @@ def test_founding_makes_directory_key_book_and_public_key(tmp_path: Path) -> Non
         assert ledger.verify(since_checkpoint=True).proved == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user. Type: sudo ./run test")
+def test_what_root_founds_is_the_services(tmp_path: Path) -> None:
+    """`sudo retentiond ledger init`, without `-u retentiond`: the service must be able to open it."""
+    directory, keys = tmp_path / "state", tmp_path / "keys"
+    directory.mkdir(mode=0o700)
+    keys.mkdir()
+    os.chown(directory, 65534, 65534)
+    Ledger.init(directory, keys / "ledger.key", NOW)
+    with Ledger.open(directory, (keys / "ledger.key").read_bytes()) as ledger:
+        ledger.record("rules", {}, NOW)
+        files = [keys / "ledger.key", *directory.iterdir()]
+        assert {path.stat().st_uid for path in files} == {65534}
+    assert len(files) == 6, "the book's own two files beside it are among them"
+
+
 def test_the_public_key_is_one_that_openssl_reads(directory: Path) -> None:
     if not shutil.which("openssl"):
         pytest.skip("needs openssl: apt-get install openssl")

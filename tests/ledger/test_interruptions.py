@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from retentiond.core.chain import Break
-from retentiond.core.model import Deed, Outcome, Phase, Result
+from retentiond.core.deeds import Deed, Outcome, Phase, Result
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger.book import Ledger
 from tests.ledger.books import INBOX, KEY, NOW, at, destroy, founded, intent, lived_in

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.core.model import Deed, Intent, Outcome, Phase, Place, Reason, Result, Role, StrayMark
+from retentiond.core.deeds import Deed, Intent, Outcome, Phase, Result, StrayMark
+from retentiond.core.model import Place, Reason, Role
 from retentiond.errors import LedgerDamaged
 from retentiond.ledger.book import Ledger
 from tests.ledger.books import KEY, NOW, at, founded, tampering

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retentiond.core.chain import GENESIS, Seal, entry_text, link, minute_text, root_hash
-from retentiond.core.model import Deed, Outcome, Result
+from retentiond.core.deeds import Deed, Outcome, Result
 from retentiond.ledger import schema
 from retentiond.ledger.book import Ledger
 from retentiond.ledger.intents import deed_body

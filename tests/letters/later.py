@@ -8,7 +8,7 @@ from retentiond.config import load
 from retentiond.core.model import Kind
 from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.targets import Estate
 from tests.letters.world import World
 

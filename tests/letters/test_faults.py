@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.doors import estate_of
 from retentiond.mailbox import letters_walk
-from retentiond.mailbox.base import Marker
 from retentiond.mailbox.letters import LettersMailbox
+from retentiond.mailbox.marker import Marker
 from tests.letters.world import NAME, OLD, YOUNG, World, world
 from tests.servers.seed import CANARY
 

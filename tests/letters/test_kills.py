@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import random
 import subprocess
 import sys
@@ -13,40 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.cli import run
 from retentiond.sweep import sweep
+from tests.killed import is_killed_after
 from tests.letters.later import estate_of_letters
 from tests.letters.world import NAME, World, world
 
-#: A process that has everything imported and forks: the moment of the kill then falls into the sweep.
-_SPAWN = multiprocessing.get_context("forkserver")
-_SPAWN.set_forkserver_preload(
-    [
-        "retentiond.cli.sweep",
-        "retentiond.mailbox.letters",
-        "retentiond.ledger.book",
-        "retentiond.config.build",
-    ]
-)
 _MANY = 400
-
-
-def _sweep(config: str) -> None:
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 1)
-    os.dup2(devnull, 2)
-    run(["--config", config, "--quiet", "sweep", "--only", NAME])
-
-
-def _killed_after(config: Path, seconds: float) -> bool:
-    """Whether the sweep was still at work when it was killed."""
-    process = _SPAWN.Process(target=_sweep, args=(str(config),))
-    process.start()
-    process.join(seconds)
-    was_alive = process.is_alive()
-    process.kill()
-    process.join()
-    return was_alive
 
 
 def _scene(letters: World) -> dict[str, bytes]:
@@ -78,9 +48,9 @@ def _kill_often(directory: Path, times: int) -> tuple[int, int]:
     (directory / "measured").mkdir()
     with world(directory / "measured") as letters:
         kept = _scene(letters)
-        _killed_after(letters.config, 0)  # the process that forks is up from here on
+        is_killed_after(letters.config, 0, "--only", NAME)  # the process that forks is up from here on
         begun = time.monotonic()
-        assert not _killed_after(letters.config, 60)
+        assert not is_killed_after(letters.config, 60, "--only", NAME)
         whole = time.monotonic() - begun
         _check(letters, kept)
     kills = halves = 0
@@ -88,7 +58,9 @@ def _kill_often(directory: Path, times: int) -> tuple[int, int]:
         (directory / str(number)).mkdir()
         with world(directory / str(number)) as letters:
             kept = _scene(letters)
-            was_at_work = _killed_after(letters.config, chance.uniform(whole / 4, whole * 3 / 4))
+            was_at_work = is_killed_after(
+                letters.config, chance.uniform(whole / 4, whole * 3 / 4), "--only", NAME
+            )
             kills += was_at_work
             if not was_at_work:
                 whole *= 0.8  # it was measured on a busier machine

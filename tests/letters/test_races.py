@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.core.model import Result
+from retentiond.core.deeds import Result
 from retentiond.mailbox import letters_walk
 from retentiond.mailbox.letters import LettersMailbox
 from tests.letters.test_faults import mailbox

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from retentiond.core.model import FolderView, Kind, Place, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import FolderView, Kind, Place, Role
 from retentiond.errors import Changed, Refused, Unsupported, Why
 from retentiond.mailbox.base import Mailbox, Message, Question, Wanted
 from retentiond.mailbox.headers import likeness_of, marks_of

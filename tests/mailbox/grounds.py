@@ -18,9 +18,12 @@ from imapclient import IMAPClient
 
 from retentiond.config import ImapAccount, Login, SecretReference, Source, Tls
 from retentiond.core.model import Kind
-from retentiond.mailbox.base import Mailbox, Marker, Scope, Secret
+from retentiond.mailbox.base import Mailbox
 from retentiond.mailbox.imap import ImapMailbox
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import Folder, MemoryMailbox, MemoryServer
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.servers.client import Server, signed_in
 from tests.servers.dovecot import Dovecot
 from tests.servers.seed import Seed, append_all

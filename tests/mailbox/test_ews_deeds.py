@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.mailbox.base import Sameness
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.likeness import digest, likeness

@@ -14,12 +14,13 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from retentiond.config import Access, Auth
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
 from retentiond.mailbox.patience import OutOfPatience, Patience
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
@@ -381,14 +382,6 @@ def test_without_keeping_what_is_destroyed_is_out_of_the_bins_too(ground: Exchan
     assert [item.id for item in purges.items()] == [other], "only what was removed now goes out of the bin"
 
 
-def test_where_the_bins_cannot_be_seen_nothing_is_called_destroyed(exchange: Exchange) -> None:
-    ground = ExchangeGround(exchange, has_recoverable_items=False)
-    keys = keys_in(ground, 2)
-    with ground.open() as mailbox:
-        assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.REMOVED: tuple(keys)}
-        assert "bins-unseen" in mailbox.abilities().notes
-
-
 # ── only one kind of deletion is ever ordered ────────────────────────────────────────────────
 
 
@@ -525,14 +518,6 @@ def test_a_token_that_runs_out_at_the_bins_is_no_reason_to_call_anything_kept(
         ground.server.faults.at(is_second, faults.unauthorised())
         assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.DONE: tuple(keys)}
     assert operations(ground).count("DeleteItem") == 3
-
-
-def test_tls_that_is_not_trusted_is_refused(exchange: Exchange) -> None:
-    ground = ExchangeGround(exchange, ca_file=None)
-    with pytest.raises(Unreachable) as caught, ground.open():
-        pass
-    assert caught.value.why is Why.CERTIFICATE
-    assert exchange.requests == []
 
 
 def test_a_server_that_is_not_there_is_not_waited_for(exchange: Exchange) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
-from retentiond.core.period import Period
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.ews import EwsMailbox
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
 from tests.servers.exchange import Exchange, faults, shapes_folders
-from tests.servers.mailstore.names import Known
 from tests.servers.mailstore.store import Folder
 from tests.servers.seed import letter
 
@@ -116,19 +116,6 @@ def test_what_somebody_moved_at_the_last_moment_is_not_called_destroyed(ground: 
     assert told == {Result.DONE: (keys[0], keys[2]), Result.GONE_ALREADY: (keys[1],)}
 
 
-def test_what_came_into_a_bin_on_an_unknown_day_is_tried(exchange: Exchange) -> None:
-    """Else it would be called kept until a day that moves on every night."""
-    ground = ExchangeGround(exchange, single_item_recovery=Period.parse("14 days"))
-    purges = ground.folder("recoverableitemspurges")
-    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
-    with ground.open() as mailbox:
-        view = view_of(mailbox, "recoverable-purges")
-        assert view.census.hindrance is None
-        [key] = due_in(view)
-        assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
-    assert len(purges) == 0
-
-
 def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
     """A server that gives the same page again and again is not asked for ever."""
     keys_in(ground, 3)
@@ -144,6 +131,33 @@ def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
     assert len(ground.server.faults.struck) < 20
 
 
+@pytest.mark.parametrize("count", [3, 1100])
+def test_a_page_that_leaves_something_out_is_no_page(ground: ExchangeGround, count: int) -> None:
+    """What is not told would be neither due nor a finding, tonight and every night."""
+    ground.folder("inbox").fill(
+        (letter(f"old{n}@post.example"), LONG_AGO + timedelta(seconds=n)) for n in range(count)
+    )
+    with ground.open() as mailbox:
+        assert len(due_in(view_of(mailbox, "inbox"))) == count
+        ground.server.faults.at("FindItem", faults.short_page(), times=None)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(ground: ExchangeGround, wants_marks: bool) -> None:
+    """Exchange's own counts can be wrong (New-MailboxRepairRequest, AggregateCounts): what is never looked
+    into would never go, and keep nothing of its conversations."""
+    keys = set(keys_in(ground, 3))
+    parent = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        ground.server.store.mailboxes[ground.address("here")].known(name).miscount = 0
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert parent in {item.ref.key for item in mailbox.younger(question())}
+
+
 @pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
 def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
     ground: ExchangeGround, code: str
@@ -156,17 +170,6 @@ def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
             home.add(home.place(Role.SENT), messages)
     assert caught.value.why is Why.NO_PARCEL
     assert len(ground.messages("sent", "there")) == 2
-
-
-def test_copies_of_mail_in_the_folders_of_synchronising_are_mail(ground: ExchangeGround) -> None:
-    """Outlook keeps there the other version of a message, and what it could not bring to the server (P2)."""
-    mailbox_there = ground.server.mailbox(ground.address("here"))._mailbox
-    top = mailbox_there.known("msgfolderroot")
-    issues = mailbox_there.make(Known("syncissues", "Sync Issues", "msgfolderroot"), top)
-    mailbox_there.make(Known("conflicts", "Conflicts", "syncissues"), issues)
-    ground.folder("conflicts").add(letter("old@post.example"), LONG_AGO)
-    with ground.open() as mailbox:
-        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
 
 
 @pytest.mark.parametrize("is_packed", [True, False], ids=["parcel", "MIME"])
@@ -190,16 +193,6 @@ def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGroun
             home.add(home.place(Role.SENT), messages[:1])
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 0
-
-
-def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen(exchange: Exchange) -> None:
-    """It is not after a deed that went well either."""
-    ground = ExchangeGround(exchange, has_recoverable_items=False)
-    keys = keys_in(ground, 2)
-    with ground.open() as mailbox:
-        place = mailbox.place(Role.INBOX)
-        mailbox.destroy(place, keys)
-        assert not mailbox.stand(place, keys).is_final
 
 
 @pytest.mark.parametrize(("spoilt", "told"), [("Cases", None), ("Cases", "-1"), ("Purges", None)])

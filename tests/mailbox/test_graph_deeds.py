@@ -10,10 +10,12 @@ from datetime import timedelta
 import pytest
 
 from retentiond.config import Proof
-from retentiond.core.model import Kind, Notice, Result, Role
-from retentiond.mailbox.base import Message, Secret
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Notice, Role
+from retentiond.mailbox.base import Message
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_write import NotSayable, written
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, NOW, due_in, held_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from retentiond.config import Proof
-from retentiond.core.model import Hindrance, Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Hindrance, Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
-from retentiond.mailbox.base import Secret
 from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_grants import NEEDED
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround, graph_account
 from tests.mailbox.grounds import MARKER
@@ -541,13 +542,6 @@ def test_one_thing_past_its_day_and_still_there_leaves_no_day(graph: Graph) -> N
         assert (census.hindrance, census.kept_until) == (Hindrance.SERVER_KEEPS, None)
 
 
-def test_where_the_bins_cannot_be_seen_nothing_is_called_destroyed(graph: Graph) -> None:
-    ground = GraphGround(graph, has_recoverable_items=False)
-    keys = keys_in(ground, 2)
-    with ground.open() as mailbox:
-        assert results(mailbox.destroy(mailbox.place(Role.INBOX), keys)) == {Result.REMOVED: tuple(keys)}
-
-
 # ── what is never done (44) ────────────────────────────────────────────────────────────────────
 
 
@@ -710,14 +704,6 @@ def test_a_server_that_says_at_once_for_ever_is_not_asked_for_ever(ground: Graph
 
 
 # ── TLS ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_tls_that_is_not_trusted_is_refused(graph: Graph) -> None:
-    ground = GraphGround(graph, ca_file=None)
-    with pytest.raises(Unreachable) as caught, ground.open():
-        pass
-    assert caught.value.why is Why.CERTIFICATE
-    assert graph.requests == []
 
 
 def test_a_server_that_is_not_there_is_not_waited_for(graph: Graph) -> None:

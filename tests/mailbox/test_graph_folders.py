@@ -11,7 +11,6 @@ from retentiond.errors import Unreachable, Why
 from tests.mailbox.contract import LONG_AGO, due_in, question
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph, faults
-from tests.servers.mailstore.names import Known
 from tests.servers.seed import letter
 
 
@@ -99,14 +98,3 @@ def test_a_list_without_an_end_is_no_list(ground: GraphGround, operation: str, i
         due(ground)
     assert caught.value.why is Why.PROTOCOL
     assert len(pages) < 100
-
-
-def test_copies_of_mail_in_the_folders_of_synchronising_are_mail(ground: GraphGround) -> None:
-    """Outlook keeps there the other version of a message, and what it could not bring to the server (P2)."""
-    mailbox_there = ground.server.mailbox(ground.address("here"))._mailbox
-    top = mailbox_there.known("msgfolderroot")
-    issues = mailbox_there.make(Known("syncissues", "Sync Issues", "msgfolderroot"), top)
-    mailbox_there.make(Known("conflicts", "Conflicts", "syncissues"), issues)
-    ground.folder("conflicts").add(letter("old@post.example"), LONG_AGO)
-    with ground.open() as mailbox:
-        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from retentiond.core.model import Kind, Result, Role
-from retentiond.core.period import Period
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.tls import retry_after
-from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph, faults
 from tests.servers.seed import letter
@@ -80,6 +80,19 @@ def test_scheduled_mail_is_not_touched_where_threads_are_read_either(ground: Gra
     with ground.open() as mailbox:
         assert view_of(mailbox, "drafts", wants_threads=True).items == ()
         assert due_in(view_of(mailbox, "drafts", wants_marks=True)) == set()
+
+
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(graph: Graph, wants_marks: bool) -> None:
+    """What is never looked into would never go, and keep nothing of its conversations."""
+    ground = GraphGround(graph)
+    keys = {ground.put("inbox", letter(f"k{n}@post.example"), LONG_AGO) for n in range(3)}
+    young = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        graph.store.mailboxes[ground.address("here")].known(name).miscount = 0
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert young in {item.ref.key for item in mailbox.younger(question())}
 
 
 def test_a_count_that_is_not_told_is_none(ground: GraphGround) -> None:
@@ -202,19 +215,6 @@ def test_a_held_copy_in_an_advisors_bins_stays(graph: Graph) -> None:
     assert len(bins) == 1
 
 
-def test_what_came_into_a_bin_on_an_unknown_day_is_tried(graph: Graph) -> None:
-    """Else it would be called kept until a day that moves on every night."""
-    ground = GraphGround(graph, single_item_recovery=Period.parse("14 days"))
-    purges = ground.folder("recoverableitemspurges")
-    purges._item(purges.add(letter("p@post.example"), LONG_AGO)).dumped = None
-    with ground.open() as mailbox:
-        view = view_of(mailbox, "recoverable-purges")
-        assert view.census.hindrance is None
-        [key] = due_in(view)
-        assert results(mailbox.destroy(view.place, [str(key)])) == {Result.DONE: (key,)}
-    assert len(purges) == 0
-
-
 def test_what_the_server_keeps_since_an_unknown_day_has_no_day(graph: Graph) -> None:
     ground = GraphGround(graph, recovers=True)
     purges = ground.folder("recoverableitemspurges")
@@ -250,16 +250,6 @@ def test_a_parcel_that_was_not_kept_whole_is_taken_out_again(ground: GraphGround
             home.add(home.place(Role.SENT), messages)
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 2
-
-
-def test_after_a_crash_nothing_is_called_destroyed_where_the_bins_cannot_be_seen(graph: Graph) -> None:
-    """It is not after a deed that went well either."""
-    ground = GraphGround(graph, has_recoverable_items=False)
-    keys = keys_in(ground, 2)
-    with ground.open() as mailbox:
-        place = mailbox.place(Role.INBOX)
-        mailbox.destroy(place, keys)
-        assert not mailbox.stand(place, keys).is_final
 
 
 def test_one_item_that_is_refused_by_400_is_no_missing_deed(ground: GraphGround) -> None:

@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from retentiond.config import Login
-from retentiond.core.model import Hindrance, Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Hindrance, Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.errors import Refused, Unreachable, Why
-from retentiond.mailbox.base import Message, Scope, Secret
+from retentiond.mailbox.base import Message
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.imap import ImapMailbox
+from retentiond.mailbox.scope import Scope
+from retentiond.mailbox.secret import Secret
 from tests.mailbox.contract import (
     CUTOFF,
     HOLD,

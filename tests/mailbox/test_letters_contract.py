@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from retentiond.config import LettersSettings
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.deeds import Result
+from retentiond.core.model import Kind, Role
 from retentiond.core.period import Period
 from retentiond.errors import Changed, Refused, Unsupported, Why
-from retentiond.mailbox.base import Mailbox, Scope, Wanted
+from retentiond.mailbox.base import Mailbox, Wanted
 from retentiond.mailbox.letters import LettersMailbox
+from retentiond.mailbox.scope import Scope
 from tests.letters.disks import Disk, disk
 from tests.mailbox.contract import LATELY, LONG_AGO, MailboxContract, due_in, question, results, view_of
 from tests.mailbox.grounds import MARKER, Ground, Seen

@@ -12,7 +12,9 @@ import pytest
 
 from retentiond.demo.authority import Authority, found_authority
 from retentiond.demo.server import EmbeddedServer
+from tests.servers.canary import assert_no_canary
 from tests.servers.dovecot import INSTALL, Dovecot, is_installed
+from tests.servers.relay import Relay
 from tests.servers.settings import Options
 
 DovecotFactory = Callable[..., Dovecot]
@@ -39,6 +41,15 @@ def require_dovecot() -> None:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """The tests' own certificate authority."""
     return found_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def relay(authority: Authority) -> Iterator[Relay]:
+    """A mail relay that keeps what it is given, none of which may hold the canary."""
+    relay = Relay(authority)
+    yield relay
+    assert_no_canary(texts=[each.as_bytes() for each in relay.taken])
+    relay.close()
 
 
 @pytest.fixture(scope="session")

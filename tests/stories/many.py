@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Self
 
 from retentiond.config import Config, Schedule, load
-from retentiond.core.model import Arming, Kind, Limits
+from retentiond.core.fuse import Arming, Limits
+from retentiond.core.model import Kind
 from retentiond.daemon import Daemon
 from retentiond.doors import estate_of
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Mailbox, Marker, Scope
+from retentiond.mailbox.base import Mailbox
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import MemoryMailbox, MemoryServer
+from retentiond.mailbox.scope import Scope
 from retentiond.rounds import Service
 from retentiond.targets import Estate, Target
 from tests.stories.small_world import SIX, ZONE, mail

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from retentiond.arming import arm
-from retentiond.core.model import Kind, Limits
+from retentiond.core.fuse import Limits
+from retentiond.core.model import Kind
 from retentiond.core.period import Period
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Marker, Scope
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import MemoryMailbox, MemoryServer
+from retentiond.mailbox.scope import Scope
 from retentiond.sweep import Report, sweep
 from retentiond.targets import Estate, Target
 
@@ -137,6 +141,39 @@ class World:
         with self.book() as book:
             wrapped = self.wrap(book)
             return sweep(self.estate(book), wrapped, self.directory, now, only=only)
+
+    def sweep_cut_at_expunge(self, now: datetime = NOW, *, is_done: bool = True) -> None:
+        """A sweep in which the power goes as soon as something was expunged, or just before."""
+
+        def cut(what: str, was_done: bool) -> None:
+            if what == "expunge" and was_done is is_done:
+                raise PowerCut
+
+        self.server.on_effect = cut
+        with pytest.raises(PowerCut):
+            self.sweep(now)
+        self.server.on_effect = lambda *_: None
+
+    def is_cut_at(self, moment: int, deed: Callable[[], object]) -> bool:
+        """Whether the power was cut in a deed: at the nth moment before or after an effect or a commit."""
+        count = 0
+
+        def tick(*_: object) -> None:
+            nonlocal count
+            count += 1
+            if count == moment:
+                raise PowerCut
+
+        self.server.on_effect = tick
+        self.wrap = lambda book: CuttingBook(book, tick)  # type: ignore[assignment, return-value]
+        try:
+            deed()
+        except PowerCut:
+            return True
+        finally:
+            self.server.on_effect = lambda *_: None
+            self.wrap = lambda book: book
+        return False
 
     def state(self) -> Counter[tuple[str, str, bytes, datetime | None, frozenset[str]]]:
         """Every message as a client would see it."""

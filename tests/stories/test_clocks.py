@@ -18,10 +18,10 @@ from retentiond.config import load
 from retentiond.core.findings import Cause
 from retentiond.doors import estate_of
 from retentiond.errors import ClockDoubted
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 from retentiond.sweep import sweep
 from tests.daemon.night import Night
-from tests.stories.small_world import CUTOFF, NOW, PowerCut, World, mail
+from tests.stories.small_world import CUTOFF, NOW, World, mail
 
 OLD = CUTOFF - timedelta(days=3)
 ROOT = Path(__file__).parents[2]
@@ -112,15 +112,7 @@ def test_a_long_silence_that_began_with_a_power_cut_is_one_all_the_same(world: W
         world.put("line", "INBOX", mail("writer@post.example", f"l{number}"), NOW - timedelta(days=number))
     world.put("youth", "INBOX", mail("writer@post.example", "small"), NOW - timedelta(days=2))
     world.arm_all()
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge" and is_done:
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep()
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge()
     before = world.state()
     report = world.sweep(NOW + timedelta(days=365))
     assert (report.exit_code, report.outcomes, report.recovered) == (3, (), ())

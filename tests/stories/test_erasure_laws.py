@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from retentiond.holding import Order, find, hold
 from retentiond.locks import held
 from retentiond.mailbox.base import Wanted
 from retentiond.purging import Erasure, Proposal, erase, new_receipt, propose
-from tests.stories.small_world import HELD, LINE, NOW, YOUTH, CuttingBook, PowerCut, World, mail
+from tests.stories.small_world import HELD, LINE, NOW, YOUTH, World, mail
 from tests.stories.traces import assert_no_trace
 
 ANN, ANN_TOO, BEA = "ann@post.example", "Ann.Writer@Mail.example", "bea@post.example"
@@ -222,7 +223,7 @@ def test_a_power_cut_at_any_moment_leaves_no_trace_and_the_next_run_ends_it(
     while True:
         (tmp_path / f"{cuts}").mkdir()
         world = furnished(tmp_path / f"{cuts}")
-        if not cut_short(world, cuts):
+        if not world.is_cut_at(cuts + 1, partial(erased, world)):
             break
         assert names(world) >= KEPT
         assert_no_trace(world.book_directory, world.key, THEIRS, ids)
@@ -257,25 +258,3 @@ def test_a_trace_would_be_found(world: World, kind: str) -> None:
 
 def furnished(directory: Path) -> World:
     return world.__wrapped__(directory)  # type: ignore[attr-defined,no-any-return]
-
-
-def cut_short(world: World, at: int) -> bool:
-    """Whether the power was cut: at this moment before or after an effect or a commit."""
-    left = at
-
-    def tick(*_: object) -> None:
-        nonlocal left
-        if left == 0:
-            raise PowerCut
-        left -= 1
-
-    world.server.on_effect = tick
-    world.wrap = lambda book: CuttingBook(book, tick)  # type: ignore[assignment, return-value]
-    try:
-        erased(world)
-    except PowerCut:
-        return True
-    finally:
-        world.server.on_effect = lambda *_: None
-        world.wrap = lambda book: book
-    return False

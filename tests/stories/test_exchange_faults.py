@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.killed import is_killed_after
 from tests.servers.exchange import Exchange, faults
 from tests.stories import scenes
 from tests.stories.exchange_world import Office
 from tests.stories.scenes import Scene, listening
-from tests.stories.test_kills import _killed_after
 
 IMPERSONATION = 'access = "impersonation"'
 
@@ -134,15 +134,15 @@ def kill_often(server: Exchange, directory: Path, times: int, many: int, account
     """How many of the sweeps were killed at work; each is followed by one that is left in peace."""
     chance = random.Random(20261122)
     measured = scene(server, directory, "measured", many, account)
-    _killed_after(measured.office.config, 0)  # the process that forks is up from here on
+    is_killed_after(measured.office.config, 0)  # the process that forks is up from here on
     begun = time.monotonic()
-    assert not _killed_after(measured.office.config, 300)
+    assert not is_killed_after(measured.office.config, 300)
     whole = time.monotonic() - begun
     measured.check()
     kills = 0
     for number in range(times):
         disturbed = scene(server, directory, f"k{number}", many, account)
-        kills += _killed_after(disturbed.office.config, chance.uniform(0.1, 1) * whole)
+        kills += is_killed_after(disturbed.office.config, chance.uniform(0.1, 1) * whole)
         assert disturbed.office.run("sweep") == 0, disturbed.office.complaints
         disturbed.check()
     return kills

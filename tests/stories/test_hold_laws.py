@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from retentiond.core.fuse import Limits
 from retentiond.core.holds import Ground
-from retentiond.core.model import Limits
 from retentiond.holding import Order, find, hold, release
 from retentiond.mailbox.base import Wanted
 from retentiond.mailbox.memory import Folder, Stored

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import random
 import time
 from collections import Counter
@@ -13,25 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from retentiond.cli import run
 from retentiond.core.model import Role
+from tests.killed import is_killed_after
 from tests.servers.fixtures import DovecotFactory
 from tests.servers.seed import Seed, letter
 from tests.stories.real_world import Helpline
 from tests.stories.world import cutoff, private, reply
-
-#: A process that has everything imported and forks: the moment of the kill then falls into the sweep.
-_SPAWN = multiprocessing.get_context("forkserver")
-_SPAWN.set_forkserver_preload(
-    [
-        "retentiond.cli.sweep",
-        "retentiond.mailbox.imap",
-        "retentiond.mailbox.ews",
-        "retentiond.mailbox.graph",
-        "retentiond.ledger.book",
-        "retentiond.config.build",
-    ]
-)
 
 
 @dataclass
@@ -72,38 +57,20 @@ def scene(factory: DovecotFactory, directory: Path, many: int) -> Scene:
     return Scene(story, strays, own, kept)
 
 
-def _sweep(config: str) -> None:
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 1)
-    os.dup2(devnull, 2)
-    run(["--config", config, "--quiet", "sweep"])
-
-
-def _killed_after(config: Path, seconds: float) -> bool:
-    """Whether the sweep was still at work when it was killed."""
-    process = _SPAWN.Process(target=_sweep, args=(str(config),))
-    process.start()
-    process.join(seconds)
-    was_alive = process.is_alive()
-    process.kill()
-    process.join()
-    return was_alive
-
-
 def _kill_often(factory: DovecotFactory, directory: Path, times: int, many: int) -> int:
     chance = random.Random(20261122)
     measured = scene(factory, directory / "measured", many)
-    _killed_after(measured.story.config, 0)  # the process that forks is up from here on
+    is_killed_after(measured.story.config, 0)  # the process that forks is up from here on
     assert measured.story.run("audit") == 0
     begun = time.monotonic()
-    assert not _killed_after(measured.story.config, 60)
+    assert not is_killed_after(measured.story.config, 60)
     whole = time.monotonic() - begun
     measured.check()
     kills = 0
     for number in range(times):
         (directory / str(number)).mkdir()
         disturbed = scene(factory, directory / str(number), many)
-        kills += _killed_after(disturbed.story.config, chance.uniform(0.02, whole))
+        kills += is_killed_after(disturbed.story.config, chance.uniform(0.02, whole))
         assert disturbed.story.run("sweep") == 0, disturbed.story.complaints
         disturbed.check()
     return kills

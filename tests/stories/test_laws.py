@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,14 +19,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.arming import arm
+from retentiond.core.chain import Break
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause
-from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Result, Role
+from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Role
 from retentiond.core.period import Period
-from retentiond.errors import ArmingRefused, ClockDoubted, Unreachable, Why
+from retentiond.errors import ArmingRefused, ClockDoubted, LedgerDamaged, Unreachable, Why
 from retentiond.ledger.memory import SEEN
 from retentiond.locks import held
-from retentiond.mailbox.base import CARRY_MESSAGES, Marker, Sameness, Scope, Standing
+from retentiond.mailbox.base import CARRY_MESSAGES, Sameness, Standing
+from retentiond.mailbox.marker import Marker
 from retentiond.mailbox.memory import Folder, MemoryMailbox
+from retentiond.mailbox.scope import Scope
 from retentiond.recovery import recover
 from retentiond.refile import Stray, batches
 from retentiond.sweep import sweep
@@ -38,7 +43,6 @@ from tests.stories.small_world import (
     NOW,
     YOUTH,
     CuttingBook,
-    PowerCut,
     World,
     mail,
 )
@@ -168,28 +172,6 @@ def test_home_holds_as_many_copies_as_there_were_strays_and_no_more(
             assert world.contents("line", "Sent").count(content) == expected
 
 
-def sweep_with_cut_at(world: World, moment: int) -> bool:
-    """Whether the power was cut: at the nth moment before or after an effect or a commit."""
-    count = 0
-
-    def tick(*_: object) -> None:
-        nonlocal count
-        count += 1
-        if count == moment:
-            raise PowerCut
-
-    world.server.on_effect = tick
-    world.wrap = lambda book: CuttingBook(book, tick)  # type: ignore[assignment, return-value]
-    try:
-        world.sweep()
-    except PowerCut:
-        return True
-    finally:
-        world.server.on_effect = lambda *_: None
-        world.wrap = lambda book: book
-    return False
-
-
 @_either_way
 @given(st.one_of(_worlds, _meetings), st.integers(1, 60))
 @_quick
@@ -198,7 +180,7 @@ def test_a_power_cut_at_any_moment_and_a_sweep_end_like_a_sweep_without(
 ) -> None:
     with world_of(puts, sameness) as undisturbed, world_of(puts, sameness) as disturbed:
         undisturbed.sweep()
-        sweep_with_cut_at(disturbed, moment)
+        disturbed.is_cut_at(moment, disturbed.sweep)
         disturbed.sweep()
         with disturbed.book() as book:
             assert book.open_intents() == ()
@@ -213,8 +195,8 @@ def test_even_a_cut_during_recovery_changes_nothing_in_the_end(
 ) -> None:
     with world_of(puts) as undisturbed, world_of(puts) as disturbed:
         undisturbed.sweep()
-        sweep_with_cut_at(disturbed, first)
-        sweep_with_cut_at(disturbed, second)
+        disturbed.is_cut_at(first, disturbed.sweep)
+        disturbed.is_cut_at(second, disturbed.sweep)
         disturbed.sweep()
         assert disturbed.state() == undisturbed.state()
 
@@ -401,15 +383,7 @@ def test_a_hold_set_while_the_power_was_out_finds_its_message_unmarked(world: Wo
     """Cut between mark and expunge: what is kept by then must not be left for anybody's EXPUNGE."""
     uid = world.put("line", "INBOX", mail("writer@post.example", "late"), OLD, "\\Seen")
     world.arm_all()
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge":
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep()
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge(is_done=False)
     message = world.server.mailbox("line")["INBOX"].messages[uid]
     assert "\\Deleted" in message.flags
     message.flags |= {HELD}
@@ -424,15 +398,7 @@ def test_a_stray_that_vanished_while_it_was_removed_and_stands_nowhere_stops_eve
     world.put("ana", "Sent", mail(LINE, "reply"), NEW)
     world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
     world.arm_all()
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge" and is_done:
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep()
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge()
     world.server.mailbox("line")["Sent"].messages.clear()
     with pytest.raises(StrayLost):
         world.sweep()
@@ -454,15 +420,7 @@ def cut_while_removing(world: World) -> None:
     """A reply went home in the night before its day; the power went when it was gone from where it lay."""
     world.put("ana", "Sent", mail(LINE, "reply"), CUTOFF - timedelta(hours=11))
     world.arm_all(NOW - timedelta(days=1))
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge" and is_done:
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep(NOW - timedelta(days=1))
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge(NOW - timedelta(days=1))
     assert world.contents("line", "Sent") == [mail(LINE, "reply")]
 
 
@@ -518,6 +476,40 @@ def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: Wor
     assert world.state() == before
     with world.book() as book:
         assert book.last_minute() == NOW.replace(second=0)
+
+
+@pytest.mark.parametrize(("at", "is_gone"), [("intend", False), ("settle", True)])
+def test_a_ledger_that_takes_nothing_more_stops_everything_before_the_next_deed(
+    world: World, at: str, is_gone: bool
+) -> None:
+    """A disk that is full or fails at the intent: nothing is done. After the deed, at its entry: nothing more
+    is done anywhere, the intent stays open, and the next sweep finds out by looking."""
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.put("line", "Trash", mail("writer@post.example", "other"), OLD)
+    world.put("youth", "INBOX", mail("writer@post.example", "youth"), OLD)
+    world.arm_all()
+    calls: list[str] = []
+
+    class FullBook(CuttingBook):
+        def __getattr__(self, name: str) -> Any:
+            if name != at:
+                return getattr(self._book, name)
+            calls.append(name)
+            raise LedgerDamaged("", None, Break.FULL)
+
+    world.wrap = lambda book: FullBook(book, None)  # type: ignore[assignment, return-value]
+    with pytest.raises(LedgerDamaged):
+        world.sweep()
+    assert calls == [at], "the first failure is the last thing that was tried"
+    left = world.state().total()
+    assert left == (2 if is_gone else 3)
+    world.wrap = lambda book: book
+    with world.book() as book:
+        assert len(book.open_intents()) == is_gone
+        book.verify()
+    report = world.sweep()
+    assert (report.exit_code, world.state().total()) == (0, 0)
+    assert sum(len(each.keys) for each in report.recovered) == is_gone
 
 
 def test_an_unreachable_mailbox_is_a_gap_and_the_others_go_on(world: World) -> None:
@@ -582,15 +574,7 @@ def test_what_an_open_intent_named_in_a_folder_made_anew_is_somebody_elses(world
     """The same numbers mean other messages; whoever marked one of those as deleted is not contradicted."""
     uid = world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
     world.arm_all()
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge" and not is_done:
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep()
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge(is_done=False)
     old = world.server.mailbox("line")["INBOX"]
     world.server.mailbox("line")["INBOX"] = Folder(old.role, version=old.version + 1)
     assert world.put("line", "INBOX", mail("writer@post.example", "new"), NEW, "\\Deleted") == uid
@@ -685,15 +669,7 @@ def test_what_may_lie_in_a_bin_by_now_is_not_called_destroyed(world: World) -> N
 
     world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
     world.arm_all()
-
-    def cut(what: str, is_done: bool) -> None:
-        if what == "expunge" and is_done:
-            raise PowerCut
-
-    world.server.on_effect = cut
-    with pytest.raises(PowerCut):
-        world.sweep()
-    world.server.on_effect = lambda *_: None
+    world.sweep_cut_at_expunge()
     scope = Scope("line", Kind.HELPLINE, (LINE,))
     with world.book() as book:
         estate = world.estate(book)

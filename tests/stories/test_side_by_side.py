@@ -10,7 +10,7 @@ import pytest
 
 from retentiond.crew import ONE_BY_ONE, Crew, SideBySide
 from retentiond.errors import StrayLost
-from retentiond.mailbox.base import Secret
+from retentiond.mailbox.secret import Secret
 from retentiond.sweep import Report, sweep
 from tests.stories.small_world import ADVISORS, CUTOFF, HELPLINES, LINE, NOW, World, mail
 

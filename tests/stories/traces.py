@@ -10,7 +10,7 @@ from pathlib import Path
 
 from retentiond.core.chain import root_hash
 from retentiond.ledger import Ledger
-from retentiond.mailbox.base import Marker
+from retentiond.mailbox.marker import Marker
 
 _KINDS = ("address", "message", "item", "letter", "content", "folder", "")
 

@@ -119,6 +119,24 @@ def test_its_manual_page_names_every_command(package: Path, tmp_path: Path) -> N
         assert read.stderr == ""
 
 
+def test_every_link_in_its_pages_leads_somewhere(package: Path, tmp_path: Path) -> None:
+    dpkg_deb("--extract", str(package), str(tmp_path))
+    documents = tmp_path / "usr/share/doc/retentiond"
+    pages = sorted(documents.rglob("*.md"))
+    assert documents / "admin/first-steps.md" in pages
+    for page in pages:
+        links = re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", page.read_text("utf-8"))
+        dead = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+        assert not dead, page.name
+
+
+def test_the_shell_completes_its_commands(package: Path, tmp_path: Path) -> None:
+    dpkg_deb("--extract", str(package), str(tmp_path))
+    script = tmp_path / "usr/share/bash-completion/completions/retentiond"
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert "-F _retentiond_completion retentiond" in script.read_text()
+
+
 def test_the_same_commit_gives_the_same_bytes(package: Path, tmp_path: Path) -> None:
     again = build(tmp_path)
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (package, again)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -145,7 +146,10 @@ def test_every_file_of_the_folder_is_put_somewhere() -> None:
     """What is shipped is what stands on the one list of what is put where."""
     shipped = [path for path in UNITS.rglob("*.*") if path.is_file()]
     assert sorted(shipped) == sorted(
-        [*(UNITS / part.source for part in contents.PARTS), *contents.drop_ins()]
+        [
+            *(UNITS / part.source for part in contents.PARTS),
+            *(UNITS / f"{contents.SERVICE}.d").glob("*.conf"),
+        ]
     )
 
 
@@ -170,3 +174,11 @@ def test_the_configuration_is_roots_and_the_service_reads_it() -> None:
         ["z", "/etc/retentiond/retentiond.toml", "0640", "root", "retentiond-admin"],
         ["d", "/var/lib/retentiond", "0700", "retentiond", "retentiond-admin"],
     ]
+
+
+def test_the_packages_builder_finds_all_that_it_builds_of() -> None:
+    """The package itself is built in the campaign alone; what it takes from the product is taken here."""
+    words = [sys.executable, str(UNITS.parent / "deb/build.py"), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Build the Debian package of retentiond." in done.stdout
