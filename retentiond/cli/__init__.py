@@ -125,7 +125,7 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
 
 
 #: Options that stand before the command, and are missed where they are typed after it.
-_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts) - {"--help"}
+_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts)
 
 
 class Heard:
