@@ -205,12 +205,8 @@ def coded(arguments: list[str] | None) -> int:
             error = click.UsageError(said, error.ctx)
         error.show()
         return error.exit_code
-    except click.Abort:
-        said = "stopped at the question, and nothing of it was begun; run the same command again"
-        click.echo(f"\nretentiond: {said}", err=True)
-        return 130
-    except KeyboardInterrupt:
-        click.echo("retentiond: stopped; run the same command again to finish", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        _say_stopped(error)
         return 130
     except PermissionError as error:
         where = error.filename or "a file"
@@ -220,6 +216,15 @@ def coded(arguments: list[str] | None) -> int:
         return _on_disk(error)
     except Exception as error:
         return _own_fault(error)
+
+
+def _say_stopped(error: BaseException) -> None:
+    """click turns a Ctrl-C anywhere into an Abort, whose cause it names; one at a question names none."""
+    if isinstance(error, click.Abort) and error.__cause__ is None:
+        said = "stopped at the question, and nothing of it was begun; run the same command again"
+        click.echo(f"\nretentiond: {said}", err=True)
+    else:
+        click.echo("retentiond: stopped; run the same command again to finish", err=True)
 
 
 def _on_disk(error: OSError) -> int:
