@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from retentiond.core import findings
@@ -97,8 +97,12 @@ def look_and_judge(
     wants_days: bool = False,
     wants_beside: bool = False,
     crew: Crew = ONE_BY_ONE,
+    is_day_believed: bool = False,
 ) -> Plan:
     """Looks at these targets and judges every item. Raises ClockDoubted; nothing is written then.
+
+    After a long silence of the ledger first sightings are written only where `is_day_believed`: by a sweep
+    whose fuse let everything through (decision 0048).
 
     The second look of a sweep does not check the clock again: `now` is the sweep's one reading of it,
     and may be long ago by then.
@@ -122,12 +126,19 @@ def look_and_judge(
         raise ClockDoubted(doubted.against, doubted.seconds)
     for gap in found.snapshot.gaps:
         _log.warning("mailbox.unreachable", target=gap.target, why=gap.why)
-    snapshot = with_sightings(found.snapshot, estate, book, now)
+    remembers = is_day_believed or not is_silence_long(last_entry, estate, now)
+    snapshot = with_sightings(found.snapshot, estate, book, now, remembers=remembers)
     if book is None:
         return make_plan(snapshot, estate.house(as_of or now))
     known_by = keep if estate.correspondents else settle
     register = known_by(snapshot, holds, now.astimezone(estate.zone).date())
     return make_plan(snapshot, estate.house(as_of or now), register)
+
+
+def is_silence_long(last_entry: datetime | None, estate: Estate, now: datetime) -> bool:
+    """Whether the ledger's last entry is older than any forecast reaches. The clock may be a year ahead then,
+    though servers share it: that day is not written down before somebody or something confirms it (0048)."""
+    return last_entry is not None and now - last_entry > timedelta(days=estate.limits.forecast_days)
 
 
 def _asked(

@@ -84,7 +84,7 @@ def arm_the_clean(
                 0,
                 target.ahead,
                 now,
-                "itself",
+                "itself, approvers = 1" if estate.approvers == 1 else "itself",
                 keeps_copies=None,
                 longest=str(of.longest or ""),
             )

@@ -53,6 +53,7 @@ def estate_of(config: Config, marker: Marker) -> Estate:
         config.ledger.marks_kept,
         # A server on this very machine dates its mail by the same clock: right or wrong, they agree.
         _unknown if all(map(_is_here, config.accounts.values())) else is_synchronised,
+        approvers=config.policy.approvers,
     )
 
 

@@ -149,6 +149,7 @@ class Why(StrEnum):
     HOLD_FOLDER = "hold-folder"
     NO_KEYWORDS = "no-keywords"
     NO_PARCEL = "no-parcel"
+    SAME_MAILBOX = "same-mailbox"
     DISK = "disk"
 
 

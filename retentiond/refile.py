@@ -15,7 +15,7 @@ from typing import Protocol
 
 from retentiond.core.deeds import Intent, Outcome, Phase, Result, StrayMark
 from retentiond.core.model import Item, Key, Place, Reason, Role
-from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported
+from retentiond.errors import Changed, MailboxError, Refused, StrayLost, Unreachable, Unsupported, Why
 from retentiond.mailbox.base import CARRY_BYTES, CARRY_MESSAGES, Copy, Likeness, Mailbox, Message, Sameness
 from retentiond.mailbox.headers import likeness_of
 from retentiond.mailbox.likeness import digest
@@ -146,6 +146,7 @@ def _see_them_stand(
     why = "copy-not-seen"
     needed_held = Counter(each.digest for each in found if each.is_held)
     copies = staying(home, sent, found, by, stays)
+    _refuse_one_mailbox(source, home, sent, found, copies)
     missing = missing_of(found, copies, stays)
     if missing:
         try:
@@ -159,6 +160,17 @@ def _see_them_stand(
     for each in short_of(found, copies, stays):
         short += each
     return frozenset(short), why
+
+
+def _refuse_one_mailbox(
+    source: Mailbox, home: Mailbox, sent: Place, found: Sequence[Found], copies: Sequence[Copy]
+) -> None:
+    """A stray may not be its own copy: where the advisor's mailbox is the helpline's under another name,
+    every reply at home would be destroyed as the stray that it is not. Raises Refused(same-mailbox)."""
+    digests = {copy.key: copy.digest for copy in copies}
+    alike = {each.place: each.message.key for each in found if digests.get(each.message.key) == each.digest}
+    if any(source.is_itself(place, key, home, sent) for place, key in alike.items()):
+        raise Refused(source.target, Why.SAME_MAILBOX, home.target)
 
 
 def _carry(source: Mailbox, home: Mailbox, sent: Place, missing: Sequence[Found]) -> None:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 NAMES_KEPT = Period(days=7)
 
 
-def with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime) -> Snapshot:
-    """Items without a believable date learn when they were first seen (and are remembered); a dated letter
-    learns it of its name, which is forgotten soon after the last letter of that name is gone."""
+def with_sightings(
+    snapshot: Snapshot, estate: Estate, book: Ledger | None, now: datetime, *, remembers: bool
+) -> Snapshot:
+    """Items without a believable date learn when they were first seen; a dated letter learns it of its name,
+    which is forgotten soon after the last letter of that name is gone. With `remembers` new ones are noted:
+    not on a day that may never have been."""
     if book is None or not snapshot.views or estate.correspondents:
         return snapshot
     firsts: dict[Ref, datetime] = {}
@@ -40,7 +43,7 @@ def with_sightings(snapshot: Snapshot, estate: Estate, book: Ledger | None, now:
                 if is_believed(item, question) is is_dated
             }
             if marks:
-                until = start_of(term.after(now.date()), estate.zone)
+                until = start_of(term.after(now.date()), estate.zone) if remembers else None
                 seen = book.first_seen(name, tuple(marks.values()), now, until)
                 firsts |= {ref: seen[mark] for ref, mark in marks.items()}
     if not firsts:

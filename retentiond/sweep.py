@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from retentiond.audit import (
     Reviewed,
     approve_all,
     findings_of,
+    is_silence_long,
     look_and_judge,
     refuse_gaps,
     standings_of,
@@ -161,15 +162,13 @@ class _Pass:
     @property
     def follows_a_long_silence(self) -> bool:
         """Whether the last entry is older than any forecast reaches."""
-        last_entry = self.book.last_minute()
-        forecast = timedelta(days=self.estate.limits.forecast_days)
-        return last_entry is not None and self.now - last_entry > forecast
+        return is_silence_long(self.book.last_minute(), self.estate, self.now)
 
     def stopped_by_a_surprise(self) -> Report | None:
         """After a long silence: if the fuse stops a target, the clock may be what surprises, though servers
         share it. The whole sweep stops before its first act then, and nothing is written down but in the
         log: not even the time (0048)."""
-        plan = self._look()
+        plan = self._look(is_day_believed=False)
         standings = standings_of(self.estate, self.book)
         approved, broken = approve_all(plan, standings, self.estate, self.only, self.reviewed)
         if not any(finding.cause is Cause.UNFORESEEN for finding in broken):
@@ -182,14 +181,23 @@ class _Pass:
     def look(self) -> Plan:
         """The plan. What was asked for on demand is done everywhere that was named, or not at all: where a
         mailbox could not be looked at, that raises Unreachable."""
-        plan = self._look()
+        plan = self._look(is_day_believed=True)
         if self.is_purge and (self.only is not None or self.estate.correspondents):
             refuse_gaps(plan)
         return plan
 
-    def _look(self) -> Plan:
-        """The plan, in which a mailbox that another process holds is a gap like any other."""
-        plan = look_and_judge(self.estate, self.free, self.now, self.book, self.progress, crew=self.crew)
+    def _look(self, *, is_day_believed: bool) -> Plan:
+        """The plan, in which a mailbox that another process holds is a gap like any other. First sightings
+        are written down only on a day that is believed."""
+        plan = look_and_judge(
+            self.estate,
+            self.free,
+            self.now,
+            self.book,
+            self.progress,
+            crew=self.crew,
+            is_day_believed=is_day_believed,
+        )
         locked_gaps = (Gap(target.name, target.kind, Why.LOCKED.value) for target in self.taken)
         return replace(plan, gaps=(*plan.gaps, *locked_gaps))
 
@@ -235,7 +243,14 @@ class _Pass:
             missing = [each for each in self.estate.of(Kind.HELPLINE) if each not in again]
             again = [*(each for each in missing if plan.target(each.name)), *again]
         fresh = look_and_judge(
-            self.estate, again, self.now, self.book, self.progress, checks_clock=False, crew=self.crew
+            self.estate,
+            again,
+            self.now,
+            self.book,
+            self.progress,
+            checks_clock=False,
+            crew=self.crew,
+            is_day_believed=True,
         )
         seen = {target.target for target in fresh.targets} | {gap.target for gap in fresh.gaps}
         old = tuple(target for target in plan.targets if target.target not in seen)

@@ -55,7 +55,7 @@ class Target:
 class Estate:
     """Everything that a sweep is about. `is_synchronised` is what this machine's kernel says of its clock.
     `correspondents` are one person's addresses, where their mail is to be erased and nothing else is to be
-    done."""
+    done. `approvers` is how many persons must agree to what one may not do alone."""
 
     targets: tuple[Target, ...]
     zone: tzinfo
@@ -66,6 +66,7 @@ class Estate:
     marks_kept: Period = field(default_factory=lambda: Period(months=6))
     is_synchronised: Callable[[], bool | None] = lambda: None
     correspondents: tuple[str, ...] = field(default=(), repr=False)
+    approvers: int = 2
 
     def purging(self, name: str, before: datetime) -> Estate:
         """This estate, one of whose targets is to lose what was received before an instant."""

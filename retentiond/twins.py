@@ -1,6 +1,12 @@
 """Which copies of a reply stand at home and will stay there, counted by content; and how many are lacking.
 
 One that is itself due is no twin, and two messages with one Message-ID are not the same (disaster 1).
+
+Received dates are not compared. Two copies with one content are one response, and the one at home is kept
+by its own date, as everything there is: neither is shortened nor prolonged by the stray. Where the dates
+differ (a program that copied it between folders and dated it anew), the copy that stays may fall due before
+the stray would have. It still stands until its own day, and no copy more is made of what stands there
+already: one for each date would be doubled (P3), and again after each crash between a deed and its answer.
 """
 
 from __future__ import annotations

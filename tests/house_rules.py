@@ -42,7 +42,7 @@ STAIRS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (2, ("config", "logs", "locks", "crew", "notify", "files", "talk", "machine_clock")),
     (2, ("pause", "acknowledgement", "approvals", "asking")),
     (3, ("mailbox.marker", "mailbox.secret")),
-    (3, ("mailbox.base",)),
+    (3, ("mailbox.base", "mailbox.pace")),
     (3, ("mailbox.scope",)),
     (
         3,

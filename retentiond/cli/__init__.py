@@ -219,8 +219,8 @@ def coded(arguments: list[str] | None) -> int:
 
 
 def _say_stopped(error: BaseException) -> None:
-    """click turns a Ctrl-C anywhere into an Abort, whose cause it names; one at a question names none."""
-    if isinstance(error, click.Abort) and error.__cause__ is None:
+    """click makes an Abort of a Ctrl-C at work, too, and names its cause then."""
+    if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
         said = "stopped at the question, and nothing of it was begun; run the same command again"
         click.echo(f"\nretentiond: {said}", err=True)
     else:

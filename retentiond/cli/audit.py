@@ -11,7 +11,7 @@ import click
 from retentiond.audit import Audit, audit
 from retentiond.cli.caller import write_paper
 from retentiond.cli.screen import progress, show_findings, show_plan
-from retentiond.cli.session import Day, Session, now, say, say_elsewhere, session, told_elsewhere
+from retentiond.cli.session import Day, Session, not_reached_document, now, say, say_elsewhere, session
 from retentiond.core.model import Destroy, Hold, Refile, Review
 from retentiond.report.holds import as_document as holds_document
 from retentiond.report.holds import holds_sentences
@@ -63,7 +63,7 @@ def command(
     if save and not as_document and not as_lines:
         say(current, f"Saved as {save}: review it, then within a day: retentiond purge {save}")
     if as_document:
-        more = _standing(found) | {"elsewhere": told_elsewhere(current)}
+        more = _standing(found) | not_reached_document(current.config)
         click.echo(as_json("audit", found.plan, found.findings, found.exit_code, more=more))
     elif as_lines:
         click.echo(as_csv(found.plan), nl=False)

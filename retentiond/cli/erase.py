@@ -16,7 +16,7 @@ import click
 from retentiond.alert import send_code
 from retentiond.cli.agreement import agreed_number
 from retentiond.cli.screen import progress, show_findings, show_outcomes
-from retentiond.cli.session import Session, now, say, told_elsewhere, who, witness
+from retentiond.cli.session import Session, not_reached_document, now, say, who, witness
 from retentiond.core.approval import Request, Wish, code_for, is_code
 from retentiond.core.deeds import Result
 from retentiond.errors import ApprovalNeeded, CodeRefused
@@ -166,7 +166,7 @@ def _show(current: Session, done: Erasure, *, as_document: bool) -> None:
             "held": done.held,
             "review": done.for_review,
             "answer": said,
-            "elsewhere": told_elsewhere(current),
+            **not_reached_document(current.config),
         }
         click.echo(as_json("erasure", report.plan, report.findings, report.exit_code, report.outcomes, more))
         return

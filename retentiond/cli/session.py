@@ -187,22 +187,31 @@ def say_elsewhere(current: Session) -> None:
 
 def not_reached(config: Config) -> list[str]:
     """What the administrator declared: folders that are left out, and what keeps copies too."""
-    left_out = [(each.name, len(each.leave_out)) for each in config.helplines if each.leave_out]
-    return [left_out_sentence(name, count) for name, count in left_out] + [
-        elsewhere_sentence(place.what, place.kept) for place in config.elsewhere
-    ]
+    left_out = [left_out_sentence(name, count) for name, count in _left_out(config)]
+    return left_out + [elsewhere_sentence(place.what, place.kept) for place in config.elsewhere]
 
 
-def told_elsewhere(current: Session) -> list[dict[str, str]]:
-    """The same for a JSON document: what, for how long, and the sentence."""
-    return [
-        {
-            "what": place.what,
-            "kept": str(place.kept),
-            "sentence": elsewhere_sentence(place.what, place.kept),
-        }
-        for place in current.config.elsewhere
-    ]
+def _left_out(config: Config) -> list[tuple[str, int]]:
+    """Helplines that leave folders out, with how many: a folder may be named after a person."""
+    return [(each.name, len(each.leave_out)) for each in config.helplines if each.leave_out]
+
+
+def not_reached_document(config: Config) -> dict[str, list[dict[str, str | int]]]:
+    """The same for a JSON document."""
+    return {
+        "left_out": [
+            {"target": name, "folders": count, "sentence": left_out_sentence(name, count)}
+            for name, count in _left_out(config)
+        ],
+        "elsewhere": [
+            {
+                "what": place.what,
+                "kept": str(place.kept),
+                "sentence": elsewhere_sentence(place.what, place.kept),
+            }
+            for place in config.elsewhere
+        ],
+    }
 
 
 def say(current: Session, text: str = "") -> None:

@@ -42,8 +42,10 @@ class Status:
 
     @property
     def exit_code(self) -> int:
-        """1 while there is a finding."""
-        return Exit.FINDINGS if any(each.is_broken for each in self.concerns) else Exit.DONE
+        """1 while there is a finding; else 75 before the first round, for nobody has looked."""
+        if any(each.is_broken for each in self.concerns):
+            return Exit.FINDINGS
+        return Exit.UNREACHED if self.condition.round is None else Exit.DONE
 
 
 @click.command(epilog="Example: retentiond status --json")
@@ -53,8 +55,9 @@ class Status:
 def command(ctx: click.Context, as_document: bool, acknowledge: bool) -> int:
     """How the promise stands: last and next round, what is due, held, overdue or in the way.
 
-    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding. A finding
-    that was acknowledged is told daily as before, but for two weeks not to the second recipient.
+    Reads what the service wrote; it may run meanwhile. Exits with 1 while there is a finding, and with 75
+    before the first round, when nobody has looked yet. A finding that was acknowledged is told daily as
+    before, but for two weeks not to the second recipient.
     """
     current = session(ctx)
     try:
@@ -123,7 +126,7 @@ def _show(current: Session, found: Status) -> None:
 
 def _in_short(found: Status) -> str:
     """The last line: it calls nothing in order that nobody has looked at."""
-    if found.exit_code != Exit.DONE:
+    if found.exit_code == Exit.FINDINGS:
         return "Lines that begin with ! need somebody."
     if found.condition.round is None:
         return "Nothing is known yet: only a round of the service (daemon, daemon --once) is told here."

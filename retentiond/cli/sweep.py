@@ -8,11 +8,11 @@ from retentiond import pause as pauses
 from retentiond.cli.screen import progress, show_findings, show_outcomes
 from retentiond.cli.session import (
     Session,
+    not_reached_document,
     now,
     say,
     say_elsewhere,
     session,
-    told_elsewhere,
     wait_option,
     who,
     witness,
@@ -69,7 +69,7 @@ def show(current: Session, report: Report, *, as_document: bool) -> None:
         more = {
             "seals": [str(seal) for seal in report.seals],
             "armed_itself": sorted(report.armed),
-            "elsewhere": told_elsewhere(current),
+            **not_reached_document(current.config),
         }
         more |= letters_document(report.plan) | holds_document(report.second.register)
         click.echo(as_json("sweep", report.plan, report.findings, report.exit_code, report.outcomes, more))

@@ -16,7 +16,7 @@ from retentiond.core.findings import Cause, Finding
 from retentiond.core.model import Destroy, Hindrance
 from retentiond.core.period import Period, start_of
 from retentiond.core.plan import Plan
-from retentiond.errors import Exit
+from retentiond.errors import Exit, Why
 
 #: How long something may be due and neither destroyed nor held.
 PATIENCE = timedelta(hours=48)
@@ -58,6 +58,8 @@ _LEFT: Mapping[str, timedelta] = {
     Cause.NOTICE: PATIENCE,
     Worry.PAUSED: timedelta(days=7),
 }
+#: Why a mailbox could not be looked at, where no later sweep mends it and each one tries again: told at once.
+_WRONG_SECRET = (Why.PASSWORD, Why.NO_SECRET)
 #: What is told by the server's own day, where that is known: `numbers` holds it as an ordinal.
 _UNTIL_A_DAY = (Cause.KEPT_BY_SERVER, Cause.HINDERED)
 
@@ -115,7 +117,7 @@ class Concern:
         """Whether somebody must be told by now."""
         if not self.is_broken:
             return False
-        return now - self._began >= _LEFT.get(self.cause, timedelta())
+        return now >= self._became_grave
 
     def must_be_told(self, now: datetime) -> bool:
         """Whether it is grave and was not told within a day. A clock that jumped does not silence it."""
@@ -139,6 +141,8 @@ class Concern:
 
     @property
     def _became_grave(self) -> datetime:
+        if self.cause == Cause.UNREACHABLE and self.detail in _WRONG_SECRET:
+            return self._began
         return self._began + _LEFT.get(self.cause, timedelta())
 
 

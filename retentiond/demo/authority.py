@@ -49,15 +49,15 @@ class Authority:
         return ssl.create_default_context(cafile=str(self.ca_file))
 
 
-def found_authority(directory: Path) -> Authority:
-    """Makes a new authority and a server certificate in `directory` (which exists).
+def found_authority(directory: Path, until: datetime = NOT_AFTER) -> Authority:
+    """Makes a new authority and a server certificate in `directory` (which exists), good until an instant.
 
     The authority's own key is never written: it signs one certificate and is forgotten.
     """
     root_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
-    root = _root_certificate(root_key)
-    server = _server_certificate(server_key, root, root_key)
+    root = _root_certificate(root_key, until)
+    server = _server_certificate(server_key, root, root_key, until)
     made = Authority(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     made.ca_file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
     made.certificate_file.write_bytes(server.public_bytes(serialization.Encoding.PEM))
@@ -77,7 +77,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -86,16 +86,16 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOT_BEFORE)
-        .not_valid_after(NOT_AFTER)
+        .not_valid_after(until)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
-def _root_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _root_certificate(key: ec.EllipticCurvePrivateKey, until: datetime) -> x509.Certificate:
     # Python 3.13 verifies strictly: an authority must state its key usage (RFC 5280, 4.2.1.3).
     name = _name("retentiond private authority")
     return (
-        _builder(name, name, key.public_key())
+        _builder(name, name, key.public_key(), until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_CA_USAGE, critical=True)
         .sign(key, hashes.SHA256())
@@ -103,7 +103,10 @@ def _root_certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _server_certificate(
-    key: ec.EllipticCurvePrivateKey, root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey,
+    root: x509.Certificate,
+    root_key: ec.EllipticCurvePrivateKey,
+    until: datetime,
 ) -> x509.Certificate:
     names = x509.SubjectAlternativeName(
         [
@@ -114,7 +117,7 @@ def _server_certificate(
     )
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     return (
-        _builder(_name("localhost"), root.subject, key.public_key())
+        _builder(_name("localhost"), root.subject, key.public_key(), until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(names, critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

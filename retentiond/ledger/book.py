@@ -233,11 +233,15 @@ class Ledger:
     # ── what is remembered for a time ────────────────────────────────────────────────────────────
 
     def first_seen(
-        self, target: str, marks: Sequence[bytes], now: datetime, until: datetime
+        self, target: str, marks: Sequence[bytes], now: datetime, until: datetime | None
     ) -> dict[bytes, datetime]:
-        """Since when these items, which have no believable date, are known; new ones since `now`."""
-        known = self.remember(memory.SEEN, target, marks, now, until)
-        return {mark: known[mark] for mark in marks}
+        """Since when these items, which have no believable date, are known; new ones since `now`, and they
+        are remembered until a day. None: nothing is noted."""
+        if until is None:
+            known = self.recall(memory.SEEN, target)
+        else:
+            known = self.remember(memory.SEEN, target, marks, now, until)
+        return {mark: known.get(mark, now) for mark in marks}
 
     def remember(
         self, kind: str, target: str, marks: Iterable[bytes], now: datetime, until: datetime

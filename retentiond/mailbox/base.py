@@ -321,6 +321,12 @@ class Mailbox(Protocol):
         nothing was done. Date and flags are as with `add`."""
         ...
 
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        """Whether the item of this key here and the one of the same key and content at home are one item,
+        so that this mailbox is home under another name. In doubt it is: nothing is destroyed then. May set
+        a flag of its own for a moment."""
+        ...
+
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
         """Removes exactly these versions beyond what any user can recover, and nothing else.
 

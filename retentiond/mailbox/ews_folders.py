@@ -39,13 +39,13 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """A folder as the server tells of it."""
+    """A folder as the server tells of it. `count` is None where it does not say how much lies there."""
 
     id: str
     parent: str
     name: str
     kind: str
-    count: int
+    count: int | None
     is_plain: bool
 
 
@@ -141,13 +141,13 @@ def _below(line: Line, top: str) -> Iterator[_Told]:
 def _told(element: Element | None) -> _Told:
     if element is None:
         raise NotUnderstood
-    count = element.findtext(T + "TotalCount") or "0"
+    count = element.findtext(T + "TotalCount") or ""
     return _Told(
         id_of(element, "FolderId")[0],
         attribute(element, "ParentFolderId", "Id"),
         element.findtext(T + "DisplayName") or "",
         element.findtext(T + "FolderClass") or "",
-        int(count) if count.isdigit() else 0,
+        int(count) if count.isdecimal() else None,
         element.tag in (T + "Folder", T + "TasksFolder"),
     )
 
@@ -170,8 +170,17 @@ def _mail(
         path = "/".join(folder.name for folder in reversed(above))
         path = f"In-Place Archive/{path}" if is_archive and not is_bin else path
         role, label = labels.label(name, path, each.id)
-        found.append(Folder(each.id, path, label, role, each.count, is_bin, is_archive))
+        count = _count(each, is_needed=is_bin or scope.kind is Kind.HELPLINE)
+        found.append(Folder(each.id, path, label, role, count, is_bin, is_archive))
     return iter(sorted(found, key=lambda folder: (folder.is_bin, folder.is_archive)))
+
+
+def _count(told: _Told, *, is_needed: bool) -> int:
+    """How much a folder holds. Raises NotUnderstood where that is needed and not told: such a folder is not
+    an empty one. In an advisor's own folders nothing is counted (P3)."""
+    if told.count is None and is_needed:
+        raise NotUnderstood
+    return told.count or 0
 
 
 def _upwards(folder: _Told, told: Mapping[str, _Told]) -> Iterator[_Told]:

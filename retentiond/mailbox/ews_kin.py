@@ -37,7 +37,7 @@ def younger(session: Session, question: Question) -> Iterator[Item]:
     """The verb of the port, for a helpline's mailbox; everything that is not surely due."""
     since = compared("t:IsGreaterThanOrEqualTo", "item:DateTimeReceived", instant(question.cutoff - MARGIN))
     for folder in session.layout(afresh=True).folders:
-        if folder.path in session.scope.leave_out or (folder.count == 0 and not folder.is_bin):
+        if folder.path in session.scope.leave_out:
             continue
         for page in session.pages(folder, _KIN, since):
             yield from _items(session, folder, page.rows)

@@ -24,7 +24,7 @@ from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.ews_door import Policy, Protocol, Status, configuration
 from retentiond.mailbox.ews_words import SOAP, E, Element, M, NotUnderstood, T, envelope, parsed
 from retentiond.mailbox.patience import OutOfPatience, Patience
-from retentiond.mailbox.tls import why_broken
+from retentiond.mailbox.tls import is_trickling, why_broken
 
 #: The server says "later", and did nothing.
 _BUSY = frozenset(
@@ -174,15 +174,19 @@ class Line:
         except OAuth2Error:
             raise _Trouble(Why.PASSWORD, may_ask_again=False) from None
         except (ErrorTimeoutExpired, ErrorInternalServerTransientError) as error:
-            raise _Trouble(why_broken(error), may_ask_again=self._has_answered) from None
+            raise self._of_line(error) from None
         except (TransportError, requests.exceptions.SSLError) as error:
             raise _Trouble(why_broken(error), may_ask_again=False) from None
         except (requests.exceptions.RequestException, OSError) as error:
-            raise _Trouble(why_broken(error), may_ask_again=self._has_answered) from None
+            raise self._of_line(error) from None
         except MailboxError:
             raise
         except Exception:  # what NTLM and Kerberos raise is not written down anywhere
             raise _Trouble(Why.PROTOCOL, may_ask_again=False) from None
+
+    def _of_line(self, error: Exception) -> _Trouble:
+        may_ask_again = self._has_answered and not is_trickling(error)
+        return _Trouble(why_broken(error), may_ask_again=may_ask_again)
 
     def _of_status(self, status: Status) -> _Trouble:
         match status.status:

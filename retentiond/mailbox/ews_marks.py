@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from retentiond.core.model import Item, Marks, Ref
 from retentiond.mailbox.ews_session import GONE, SIGN, Session
-from retentiond.mailbox.ews_words import AUTHOR, PARENT_ID, REFERENCES, SENDER, Path, Row
+from retentiond.mailbox.ews_words import AUTHOR, HEADER, PARENT_ID, REFERENCES, SENDER, Path, Row
 from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.exchange_look import marks_of, parties_of
 
@@ -45,22 +45,27 @@ def with_marks(
 def rows_of_correspondents(
     session: Session, keys: Sequence[str], correspondents: Sequence[str], *more: Path
 ) -> list[Row]:
-    """Those of these items that are from or to one of the correspondents, as they are now.
+    """Those of these items that are from or to one of the correspondents, as they are now; of those alone
+    the header block is read as well.
 
     Raises Unreachable where an item that is there cannot be read: it may be theirs.
     """
     wanted = {session.marker.address(each) for each in correspondents}
-    found = []
-    for _, row in session.items(keys, (*PARTIES, *more)):
-        if isinstance(row, str):
-            if row not in GONE:
-                raise session.line.error(row)
-        elif wanted & parties_of_row(session, row).parties:
-            found.append(row)
-    return found
+    rows = _there(session, keys, (*PARTIES, *more))
+    theirs = [row.key for row in rows if wanted & parties_of_row(session, row).parties]
+    return [*_there(session, theirs, (*PARTIES, *more, HEADER))]
+
+
+def _there(session: Session, keys: Sequence[str], fields: Sequence[Path]) -> Iterator[Row]:
+    for _, row in session.items(keys, fields):
+        if not isinstance(row, str):
+            yield row
+        elif row not in GONE:
+            raise session.line.error(row)
 
 
 def parties_of_row(session: Session, row: Row) -> Marks:
     """The marks of an item, of everybody who is party to it: as MAPI and as EWS say it."""
     authors, senders = [row.author, *row.addresses("From")], [row.sender, *row.addresses("Sender")]
-    return parties_of(row, session.marker, authors, senders, row.addresses("ReplyTo"))
+    header = row.property(HEADER) or ""
+    return parties_of(row, session.marker, authors, senders, row.addresses("ReplyTo"), header)

@@ -87,11 +87,13 @@ class Session(Folders):
             fresh = tuple(row for row in page.rows if row.id not in seen)
             seen.update(row.id for row in fresh)
             yield Page(fresh, page.total, page.is_last)
+            offset += len(page.rows)
+            # Of a search the count is not relied on: by a restriction a server may only estimate it.
+            is_short = page.is_last and not restriction and offset < page.total
+            if is_short or not (page.is_last or fresh):
+                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
             if page.is_last:
                 return
-            if not fresh:
-                raise Unreachable(self.target, Why.PROTOCOL, folder.label)
-            offset += len(page.rows)
 
     def page(
         self, folders: Sequence[Folder], fields: Iterable[Path], restriction: str, offset: int, size: int

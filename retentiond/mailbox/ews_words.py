@@ -37,6 +37,7 @@ SENDER = ("0x5D01", "String")
 MESSAGE_ID = ("0x1035", "String")
 PARENT_ID = ("0x1042", "String")
 REFERENCES = ("0x1039", "String")
+HEADER = ("0x007D", "String")
 
 Path = str | tuple[str, str]
 

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from retentiond.core.model import Key, Place, Role
 from retentiond.errors import Unreachable, Why
-from retentiond.mailbox.base import Sameness
+from retentiond.mailbox.base import Mailbox, Sameness
 from retentiond.mailbox.exchange_folders import Folders
 from retentiond.mailbox.scope import Scope, Scoped
 
@@ -59,6 +59,10 @@ class Opened(Scoped, Generic[SomeFolders]):
 
     def names(self) -> dict[str, str]:
         return {folder.label: folder.path for folder in self.session.layout().folders}
+
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        """An id names one item of all that there are, by whichever address its mailbox is opened."""
+        return True
 
     def unmark(self, place: Place, keys: Sequence[Key]) -> None:
         """Nothing is marked deleted in Exchange. Raises Changed where the folder is gone."""

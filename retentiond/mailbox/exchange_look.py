@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from retentiond.core.model import Key, Lot, Marks, Place
-from retentiond.mailbox.headers import marks_in, message_ids_in
+from retentiond.mailbox.headers import marks_in, message_ids_in, resent_in
 from retentiond.mailbox.marker import Marker
 
 #: Within a day of the cutoff each item comes with its own instant.
@@ -76,15 +76,21 @@ def is_helplines(row: Addressed, identities: Iterable[str]) -> bool:
 
 
 def parties_of(
-    row: Addressed, marker: Marker, authors: Iterable[str], senders: Iterable[str], further: Iterable[str]
+    row: Addressed,
+    marker: Marker,
+    authors: Iterable[str],
+    senders: Iterable[str],
+    further: Iterable[str],
+    header: str,
 ) -> Marks:
-    """The marks of an item, of everybody who is party to it."""
+    """The marks of an item, of everybody who is party to it; `header` is what the server kept of its header
+    block, where that was asked for: only there it says by whom, and to whom, it was sent on."""
     return replace(
         marks_of(row, marker),
         authors=marks_in(authors, marker),
         senders=marks_in(senders, marker),
         recipients=marks_in(row.recipients, marker),
-        further=marks_in(further, marker),
+        further=marks_in(further, marker) | resent_in(header, marker),
     )
 
 

@@ -31,7 +31,7 @@ def younger(session: Session, question: Question) -> Iterator[Item]:
     """The verb of the port, for a helpline's mailbox; everything that is not surely due."""
     since = f"receivedDateTime ge {instant(question.cutoff - MARGIN)}"
     for folder in session.layout(afresh=True).folders:
-        if folder.path in session.scope.leave_out or (folder.count == 0 and not folder.is_bin):
+        if folder.path in session.scope.leave_out:
             continue
         place = session.place(folder)
         for page in session.pages(folder, _KIN, since, (PARENT_ID, REFERENCES)):

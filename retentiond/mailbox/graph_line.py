@@ -36,7 +36,7 @@ from retentiond.mailbox.graph_badge import Badge
 from retentiond.mailbox.graph_gate import AT_ONCE, Gate
 from retentiond.mailbox.graph_words import segment
 from retentiond.mailbox.patience import OutOfPatience, Patience
-from retentiond.mailbox.tls import Verified, date_of, retry_after, why_broken
+from retentiond.mailbox.tls import Verified, date_of, is_trickling, retry_after, why_broken
 
 #: How many pages of a list that bring nothing new may follow each other: a filter may leave some empty.
 _IDLE = 20
@@ -294,7 +294,7 @@ class Line:
             )
         except (requests.exceptions.RequestException, OSError) as error:
             why = why_broken(error)
-            is_sure = why in (Why.CERTIFICATE, Why.TLS)
+            is_sure = why in (Why.CERTIFICATE, Why.TLS) or is_trickling(error)
             raise Trouble(why, may_ask_again=self._has_answered and not is_sure) from None
         if date := date_of(response.headers.get("Date")):
             self._date, self._heard = date, time.monotonic()

@@ -21,7 +21,14 @@ from retentiond.core.roll import Roll
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.exchange_folders import Folder, keeping
 from retentiond.mailbox.exchange_look import MARGIN, looks_imported, lot
-from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, judged, marked, parties_of_row, with_marks
+from retentiond.mailbox.graph_marks import (
+    THREAD_PROPERTIES,
+    judged,
+    marked,
+    parties_of_row,
+    with_headers,
+    with_marks,
+)
 from retentiond.mailbox.graph_session import PAGE, Session
 from retentiond.mailbox.graph_words import (
     DEFERRED,
@@ -120,9 +127,6 @@ def _view(
 def _listed(session: Session, folder: Folder, question: Question, counts: _Counts | None) -> _Listed:
     """The items up to a day past the cutoff, those with no believable date, and what is no message."""
     listed = _Listed()
-    if folder.count == 0 and not folder.is_bin:
-        listed.is_whole = True
-        return listed
     expand = (DELETED_ON,) if folder.is_bin else (DEFERRED,) if folder.role is Role.DRAFTS else ()
     wants_all = question.wants_days or folder.role is Role.HOLD
     for page in session.pages(folder, ROW, expand=expand):
@@ -222,6 +226,7 @@ def _view_of_correspondents(
         total = page.total
         rows += [row for row in page.rows if wanted & parties_of_row(session, row).parties]
     rows = [row for row in rows if not row.is_deferred(now)]
+    rows = with_headers(session, folder, rows, DELETED_ON, DEFERRED)
     place = session.place(folder)
     items = tuple(
         replace(judged(session, folder, place, row, conversations), marks=parties_of_row(session, row))

@@ -11,7 +11,17 @@ from retentiond.mailbox.base import Question
 from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.exchange_look import MARGIN, marks_of, parties_of
 from retentiond.mailbox.graph_session import Session
-from retentiond.mailbox.graph_words import DEFERRED, PARENT_ID, REFERENCES, SIZE, THREAD, Row, instant
+from retentiond.mailbox.graph_words import (
+    DEFERRED,
+    HEADER,
+    PARENT_ID,
+    PARTIES,
+    REFERENCES,
+    SIZE,
+    THREAD,
+    Row,
+    instant,
+)
 
 #: What a thread is read by, beside the fields of THREAD.
 THREAD_PROPERTIES = (PARENT_ID, REFERENCES, SIZE)
@@ -77,4 +87,12 @@ def judged(session: Session, folder: Folder, place: Place, row: Row, conversatio
 
 def parties_of_row(session: Session, row: Row) -> Marks:
     """The marks of a message, of everybody who is party to it."""
-    return parties_of(row, session.marker, [row.author], [row.sender], row.addresses("replyTo"))
+    header = str(row.property(HEADER) or "")
+    return parties_of(row, session.marker, [row.author], [row.sender], row.addresses("replyTo"), header)
+
+
+def with_headers(session: Session, folder: Folder, rows: Sequence[Row], *more: str) -> list[Row]:
+    """These messages as they are now, with their header blocks, which no list is asked for."""
+    expand = (*THREAD_PROPERTIES, *more, HEADER)
+    fresh = session.items(folder, [row.key for row in rows], PARTIES, expand)
+    return [row for _, row in fresh if row is not None]

@@ -11,7 +11,7 @@ from retentiond.core.model import Census, FolderView, Item, Ref
 from retentiond.mailbox.base import Question
 from retentiond.mailbox.exchange_folders import Folder
 from retentiond.mailbox.exchange_look import follow, is_helplines, marks_of
-from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, parties_of_row
+from retentiond.mailbox.graph_marks import THREAD_PROPERTIES, parties_of_row, with_headers
 from retentiond.mailbox.graph_session import Session
 from retentiond.mailbox.graph_words import (
     PARENT_ID,
@@ -76,7 +76,8 @@ def _of_correspondents(
     wanted = {session.marker.address(each) for each in correspondents}
     keys = [row.key for row in rows.values()]
     fresh = (row for _, row in session.items(folder, keys, PARTIES, THREAD_PROPERTIES) if row is not None)
-    return {row.id: row for row in fresh if wanted & parties_of_row(session, row).parties}
+    theirs = [row for row in fresh if wanted & parties_of_row(session, row).parties]
+    return {row.id: row for row in with_headers(session, folder, theirs)}
 
 
 def _by_identity(session: Session) -> Iterator[str]:

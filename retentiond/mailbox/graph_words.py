@@ -22,6 +22,7 @@ DELETED_ON = "SystemTime 0x668F"
 DEFERRED = "SystemTime 0x3FEF"
 PARENT_ID = "String 0x1042"
 REFERENCES = "String 0x1039"
+HEADER = "String 0x007D"
 
 #: What is asked of every message in a look, and again immediately before a deed.
 SIGN = ("id", "changeKey", "receivedDateTime", "categories", "conversationId", "isRead")

@@ -21,7 +21,8 @@ IDENTITY_FIELDS = ("FROM", "SENDER", "MESSAGE-ID")
 KIN_FIELDS = ("MESSAGE-ID", "IN-REPLY-TO", "REFERENCES")
 THREAD_FIELDS = (*IDENTITY_FIELDS, "TO", "CC", "BCC", "IN-REPLY-TO", "REFERENCES")
 #: Who else is party to a message: whoever sent it on as it was, and to whom (RFC 5322, 3.6.6).
-_FURTHER = ("REPLY-TO", *(f"RESENT-{name}" for name in ("FROM", "SENDER", "TO", "CC", "BCC")))
+_RESENT = tuple(f"RESENT-{name}" for name in ("FROM", "SENDER", "TO", "CC", "BCC"))
+_FURTHER = ("REPLY-TO", *_RESENT)
 #: The same for an erasure, and the fields of it that name the parties.
 PARTY_FIELDS = (*THREAD_FIELDS, *_FURTHER)
 PARTIES = ("FROM", "SENDER", "TO", "CC", "BCC", *_FURTHER)
@@ -81,6 +82,13 @@ def parties_of(header: bytes, marker: Marker) -> Marks:
         recipients=every_address(recipients, marker),
         further=every_address(further, marker),
     )
+
+
+def resent_in(header: str, marker: Marker) -> frozenset[Mark]:
+    """The marks of everybody by whom and to whom a message was sent on, of the header block that a server
+    kept of it; none where it kept none."""
+    fields = fields_of(header.encode("utf-8", "surrogateescape"))
+    return every_address(", ".join(fields.get(name.lower(), "") for name in _RESENT), marker)
 
 
 def every_address(value: str, marker: Marker) -> frozenset[Mark]:

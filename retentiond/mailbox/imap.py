@@ -157,6 +157,11 @@ class ImapMailbox(Scoped):
         assert isinstance(home, ImapMailbox)
         return imap_carry.copy(self._session, place, keys, home._session, sent)
 
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        if not isinstance(home, ImapMailbox) or place.version != sent.version:
+            return False
+        return imap_twins.is_itself(self._session, place, int(key), home._session, sent)
+
     # ── destroying ───────────────────────────────────────────────────────────────────────────────
 
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:

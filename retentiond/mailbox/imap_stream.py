@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from retentiond.config import ImapAccount, Tls
+from retentiond.mailbox.pace import Plain, paced
 
 #: The longest line and the longest literal that are read from a server, in bytes.
 LONGEST_LINE = 16 * 1024 * 1024
@@ -27,12 +28,12 @@ class Stream(imaplib.IMAP4):
 
     def __init__(self, account: ImapAccount, context: ssl.SSLContext) -> None:
         self._account = account
-        self._context = context
+        self._context = paced(context)
         super().__init__(account.host, account.port, account.timeout)
 
     def open(self, host: str = "", port: int = 993, timeout: float | None = None) -> None:
         self.host, self.port = host, port
-        self.sock: Any = socket.create_connection((host, port), timeout)
+        self.sock: Any = Plain(socket.create_connection((host, port), timeout))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Room for two whole commands: a server that waits for us to read never makes us wait to write.
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

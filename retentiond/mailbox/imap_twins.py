@@ -7,9 +7,11 @@ folder are read once (a stated exception to the law of scale). Either way what i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from retentiond.core.model import Mark, Place, Role
+from retentiond.errors import Refused
 from retentiond.mailbox.base import Copy, Likeness, Sameness
 from retentiond.mailbox.headers import fields_of, likeness_of
 from retentiond.mailbox.imap_answers import quoted
@@ -22,6 +24,8 @@ _SEARCHED_SINGLY = 20
 _INDEXED_AT_ONCE = 5_000
 _LONGEST_HINT = 500
 _DELETED = "\\deleted"
+#: Set for a moment to tell whether two folders are one, and taken away at once.
+_TRIAL = b"$RetentionTrial"
 
 
 @dataclass(slots=True)
@@ -57,6 +61,33 @@ def copies(
             is_held = place.role is Role.HOLD or keyword in {flag.casefold() for flag in flags}
             there = frozenset(flag for flag in row.flags if flag.lower() != "\\recent")
             yield Copy(row.uid, digest(row.body, by), row.received, there, is_held, _DELETED in flags)
+
+
+def is_itself(session: Session, place: Place, uid: int, home: Session, sent: Place) -> bool:
+    """The verb of the port. Two folders may by chance have one UIDVALIDITY and the same message under one
+    UID; but a keyword that is set at home, where the login may, shows on the stray only where they are
+    one. Where the server takes no keyword they are taken for one."""
+    bears = b"UID %d KEYWORD %s" % (uid, _TRIAL)
+    try:
+        home.take_again(sent)
+        with suppress(Refused):
+            _try(home, sent, uid, b"+")
+        [is_set] = home.wire.search(bears, label=sent.folder)
+        try:
+            session.look_again(place)
+            [is_here] = session.wire.search(bears, label=place.folder)
+        finally:
+            if is_set:
+                _try(home, sent, uid, b"-")
+        return bool(is_here) or not is_set
+    finally:
+        home.leave()
+        session.leave()
+
+
+def _try(session: Session, place: Place, uid: int, sign: bytes) -> None:
+    command = b"UID STORE %d %sFLAGS.SILENT (%s)" % (uid, sign, _TRIAL)
+    session.wire.expect(session.wire.ask(command, keeps=False)[0], place.folder)
 
 
 def _known_by(message: Mark, size: int, by: Sameness) -> tuple[Mark, int]:

@@ -302,6 +302,9 @@ class LettersMailbox:
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
         self._no_deed()
 
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        self._no_deed()
+
     def unmark(self, place: Place, keys: Sequence[Key]) -> None:
         self._no_deed()
 

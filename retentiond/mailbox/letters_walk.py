@@ -92,8 +92,8 @@ class Walk:
 def folder(root: int, folders: tuple[str, ...]) -> Iterator[int]:
     """A descriptor of the folder to which `folders` leads. Raises OSError where a link or another file
     system stands in the way."""
-    descriptor = os.dup(root)
     device = os.fstat(root).st_dev
+    descriptor = os.dup(root)
     try:
         for name in folders:
             deeper = os.open(name, _OPEN_DIRECTORY, dir_fd=descriptor)

@@ -344,6 +344,9 @@ class MemoryMailbox(Scoped):
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> bool:
         return False
 
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> bool:
+        return isinstance(home, MemoryMailbox) and home._at(sent) is self._at(place)
+
     # ── destroying ───────────────────────────────────────────────────────────────────────────────
 
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:

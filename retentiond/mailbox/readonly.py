@@ -118,6 +118,9 @@ class ReadOnly:
     def copy(self, place: Place, keys: Sequence[Key], home: Mailbox, sent: Place) -> NoReturn:
         self._refuse()
 
+    def is_itself(self, place: Place, key: Key, home: Mailbox, sent: Place) -> NoReturn:
+        self._refuse()
+
     def destroy(self, place: Place, keys: Sequence[Key], *, holds_win: bool = True) -> tuple[Outcome, ...]:
         self._refuse()
 

@@ -16,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from retentiond.errors import Why
+from retentiond.mailbox.pace import Trickling, paced
 
 #: What TLS calls a line that was cut.
 _CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -25,7 +26,7 @@ class Verified(HTTPAdapter):
     """TLS 1.2 or newer, with the private authority alone where there is one. Nothing loosens it."""
 
     def __init__(self, ca_file: Path | None, connections: int = 1) -> None:
-        self._context = ssl.create_default_context(cafile=ca_file)
+        self._context = paced(ssl.create_default_context(cafile=ca_file))
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().__init__(
             pool_connections=connections, pool_maxsize=connections, max_retries=0, pool_block=True
@@ -69,6 +70,11 @@ def why_broken(error: BaseException) -> Why:
         return Why.TLS
     is_slow = any(isinstance(each, TimeoutError | requests.exceptions.Timeout) for each in causes)
     return Why.TIMEOUT if is_slow else Why.NETWORK
+
+
+def is_trickling(error: BaseException) -> bool:
+    """Whether the server was given up because next to nothing came: asked again it would do so again."""
+    return any(isinstance(each, Trickling) for each in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -128,6 +128,8 @@ WHYS: dict[str, str] = {
     "no-keywords": "the server does not keep the keyword of a hold; use a hold folder (hold_folder)",
     "hold-folder": "what lies in the hold folder is held by that, and released by moving it out of there",
     "no-parcel": "no way leads from that kind of server to this one yet, so the reply stays where it is",
+    "same-mailbox": "this seems to be the helpline's own mailbox under another name, so nothing was removed"
+    " from it; take the advisor out of the configuration, or name the advisor's own mailbox",
     "disk": "the disk did not do what was asked of it; look at the system's journal, and run the sweep again",
     "copy-not-seen": "the copy could not be seen at home, so the reply stays where it is",
 }

@@ -126,6 +126,9 @@ def test_folders_that_are_left_out_are_told_of_in_every_report(office: Office) -
     told = f"Left out by the configuration, and not swept: 2 folders of {HELPLINE}."
     for words in (("audit",), ("sweep",), ("report",)):
         assert told in " ".join(office.run(*words).out.split()), words
+    for words in (("audit",), ("sweep",)):
+        of_helpline = {"target": HELPLINE, "folders": 2, "sentence": told}
+        assert office.run(*words, "--json").document["left_out"] == [of_helpline], words
     assert office.count(HELPLINE, "Training") == 2
 
 
@@ -135,7 +138,7 @@ def test_an_audit_as_json(office: Office) -> None:
     document = told.document
     assert document["exit_code"] == told.code == 0
     assert document["what"] == "audit"
-    assert document["armed"] == []
+    assert document["armed"] == document["left_out"] == []
     by_name = {each["target"]: each for each in document["targets"]}
     assert by_name[HELPLINE]["destroy"] == DUE
     assert by_name[ADVISOR]["bring_home"] == ASTRAY
@@ -226,7 +229,9 @@ def test_without_a_terminal_and_without_a_number_nothing_is_armed(
 
 
 def test_arming_shows_every_folder_that_it_covers(office: Office) -> None:
-    office.put(HELPLINE, {"Drafts": mail(30, OLD, "draft")})
+    now = datetime.now(UTC)
+    since_noon = now - now.replace(hour=12, minute=0, second=0)
+    office.put(HELPLINE, {"Drafts": mail(30, OLD + since_noon, "draft")})
     told = office.run("arm", HELPLINE, "--destroy", "35").is_done()
     lines = {line.split()[0]: line for line in told.out.splitlines() if line.startswith("  ")}
     assert {"inbox", "sent", "trash", "drafts", "junk"} <= set(lines)
@@ -272,8 +277,13 @@ def test_a_sweep_as_json(office: Office) -> None:
     assert any(seal.startswith("seal:house:") for seal in document["seals"])
 
 
-def test_a_target_with_nothing_to_do_arms_itself(new_office: NewOffice, embedded: EmbeddedServer) -> None:
+@pytest.mark.parametrize(("approvers", "who"), [(2, "itself"), (1, "itself, approvers = 1")])
+def test_a_target_with_nothing_to_do_arms_itself(
+    new_office: NewOffice, embedded: EmbeddedServer, approvers: int, who: str
+) -> None:
+    """The ledger keeps that one person is enough there, as it does where somebody arms a target."""
     office = new_office(embedded)
+    office.policy["approvers"] = approvers
     office.helpline(HELPLINE)
     office.put(HELPLINE, {"INBOX": mail(2, YOUNG)})
     office.write()
@@ -282,6 +292,8 @@ def test_a_target_with_nothing_to_do_arms_itself(new_office: NewOffice, embedded
         told = office.run("sweep")
     assert told.code == 0
     assert f"{HELPLINE}: nothing due and nothing astray, so it armed itself." in told.out
+    [armed] = [each for each in office.run("ledger", "show").out.splitlines() if '"event": "armed"' in each]
+    assert f'"who": "{who}"' in armed
 
 
 def test_an_item_that_nobody_can_date_is_a_finding_for_a_person(
@@ -294,7 +306,7 @@ def test_an_item_that_nobody_can_date_is_a_finding_for_a_person(
     office.run("ledger", "init").is_done()
     with office.untouched():
         told = office.run("sweep")
-        assert told.code in (0, 1)
+        assert told.code == 0, "it waits for a person and breaks no promise yet"
         told.has(told.code, HELPLINE, "inbox", "looked at by a person", "no believable date")
 
 

@@ -157,6 +157,9 @@ def test_a_ledger_that_was_tampered_with_stops_everything(
         for words in (("sweep",), ("sweep", "--only", HELPLINE)):
             told = armed.run(*words).has(65, *place)
             assert len(told.err.splitlines()) == 1
+        for words in (("audit",), ("arm", HELPLINE, "--destroy", "9")):
+            armed.run(*words).has(65, "the ledger does not verify", "nothing is destroyed")
+    armed.run("ledger", "verify").has(65, *place)
 
 
 def test_an_old_copy_of_the_whole_state_is_found_out_by_a_seal_from_outside(

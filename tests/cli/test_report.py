@@ -55,7 +55,7 @@ def test_the_document_and_the_page_say_the_same_words(swept: Office) -> None:
         document = swept.run("report", "--format", "json").document
         page = swept.run("report", "--format", "html").out
     tree = html.fromstring(page)
-    cells = [[cell.text_content() for cell in row.iter("td")] for row in tree.findall(".//tbody/tr")]
+    cells = [[cell.text_content() for cell in row] for row in tree.findall(".//tbody/tr")]
     keys = ("target", "destroyed", "removed_only", "brought_home", "undone", "held", "review")
     assert cells[0] == [document["lines"][0][key] for key in keys]
     assert cells[-1] == [bar["words"] for bar in document["bars"]]
@@ -67,11 +67,11 @@ def test_on_a_telephone_each_number_is_told_with_its_name(swept: Office) -> None
     with next_month():
         tree = html.fromstring(swept.run("report", "--format", "html").out)
     for table in tree.iter("table"):
-        heads = [head.text_content() for head in table.iter("th")]
+        heads = [head.text_content() for head in table.findall("thead/tr/th")]
         rows = [row for row in table.iter("tr") if row.find("td") is not None]
         assert rows
         for row in rows:
-            assert [cell.get("data-name") for cell in row.iter("td")] == heads
+            assert [cell.get("data-name") for cell in row] == heads
 
 
 def test_text_and_page_say_what_their_columns_mean_and_have_the_seal_in_one_piece(swept: Office) -> None:
@@ -118,6 +118,21 @@ def test_whoever_reads_the_page_by_ear_finds_where_it_begins(swept: Office) -> N
         tree = html.fromstring(swept.run("report", "--format", "html").out)
     assert tree.get("lang") == "en"
     assert [element.tag for element in tree.findall("./body/*")] == ["main"]
+
+
+def test_whoever_reads_the_page_by_ear_is_told_whose_each_number_is(swept: Office) -> None:
+    """Each row of targets begins with its head, the sum too; each column has one."""
+    with next_month():
+        page = swept.run("report", "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    tree = html.fromstring(page)
+    table = tree.find(".//table[@class='targets']")
+    rows = [row for row in table.iter("tr") if row.find("td") is not None]
+    assert [row[0].text_content() for row in rows] == [HELPLINE, "all mail"]
+    for row in rows:
+        assert [(cell.tag, cell.get("scope")) for cell in row][:2] == [("th", "row"), ("td", None)]
+        assert {cell.tag for cell in row[1:]} == {"td"}
+    assert {head.get("scope") for head in tree.findall(".//thead/tr/th")} == {"col"}
 
 
 def test_a_month_in_which_the_service_was_away_is_not_called_kept(swept: Office) -> None:

@@ -10,6 +10,7 @@ from freezegun import freeze_time
 from retentiond import acknowledgement, condition
 from retentiond import pause as pauses
 from retentiond.core.promises import Worry
+from retentiond.errors import Exit
 from retentiond.locks import held
 from retentiond.pause import Pause
 from tests.cli.office import ADVISOR, DUE, HELD, HELPLINE, OLD, YOUNG, Office, mail
@@ -19,11 +20,20 @@ SOON = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 
 
 def test_before_the_first_round_there_is_nothing_to_tell(office: Office) -> None:
-    told = office.run("status").is_done("not running", "Last round: none yet.", "Nothing is known yet")
+    """Nor is anything called in order: a monitor that hears the exit code alone must know."""
+    told = office.run("status")
+    assert told.code == Exit.UNREACHED
+    assert "Last round: none yet." in told.out
+    assert "Nothing is known yet" in told.out
     assert "No findings" not in told.out, "nobody has looked"
+    assert office.run("status", "--json").document["exit_code"] == Exit.UNREACHED
     office.arm_all()
     assert office.run("sweep").code == 0
-    office.run("status").is_done("Nothing is known yet")  # a sweep by hand is not written there
+    told = office.run("status")
+    assert told.code == Exit.UNREACHED, "a sweep by hand is not written there"
+    assert "Nothing is known yet" in told.out
+    assert office.run("daemon", "--once").code == 0
+    office.run("status").is_done("No findings.")
 
 
 def test_what_waits_for_a_person_is_told_and_breaks_no_promise(office: Office) -> None:
@@ -182,8 +192,11 @@ def test_a_reviewed_plan_waits_for_the_end_of_a_pause(office: Office) -> None:
 
 def test_a_pause_ends_with_its_day_in_the_policys_zone(office: Office) -> None:
     office.run("pause", "--until", SOON, "--reason", "holidays").is_done()
+    office.run("status").has(1, "paused until")
     with freeze_time(datetime.now(UTC) + timedelta(days=3), tick=True, real_asyncio=True):
-        office.run("status").is_done()
+        told = office.run("status")
+    assert told.code == Exit.UNREACHED, "there was no round yet"
+    assert "paused" not in told.out + told.err
 
 
 def test_a_pause_is_loud_after_seven_days(office: Office) -> None:
@@ -223,6 +236,8 @@ def test_a_switch_that_cannot_be_understood_is_a_pause(office: Office, text: str
 @pytest.mark.parametrize("text", ["", "{}", "null", '{"format": 2}', '{"format": 1, "round": 7}'])
 def test_a_condition_that_cannot_be_understood_is_written_anew(office: Office, text: str) -> None:
     (office.state / condition.FILE).write_text(text)
-    office.run("status").is_done("none yet")
+    told = office.run("status")
+    assert told.code == Exit.UNREACHED
+    assert "none yet" in told.out
     assert office.run("daemon", "--once").code == 1, "nothing is armed"
     assert "Last round: sweep" in office.run("status").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from retentiond.core.model import Kind, Role
 from retentiond.errors import Refused, Unreachable, Unsupported, Why
 from retentiond.mailbox.ews import EwsMailbox
 from retentiond.mailbox.secret import Secret
-from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.grounds import MARKER
-from tests.servers.exchange import Exchange, faults
+from tests.servers.exchange import Exchange, faults, shapes_folders
+from tests.servers.mailstore.store import Folder
 from tests.servers.seed import letter
 
 
@@ -129,6 +131,33 @@ def test_a_folder_without_an_end_is_none(ground: ExchangeGround) -> None:
     assert len(ground.server.faults.struck) < 20
 
 
+@pytest.mark.parametrize("count", [3, 1100])
+def test_a_page_that_leaves_something_out_is_no_page(ground: ExchangeGround, count: int) -> None:
+    """What is not told would be neither due nor a finding, tonight and every night."""
+    ground.folder("inbox").fill(
+        (letter(f"old{n}@post.example"), LONG_AGO + timedelta(seconds=n)) for n in range(count)
+    )
+    with ground.open() as mailbox:
+        assert len(due_in(view_of(mailbox, "inbox"))) == count
+        ground.server.faults.at("FindItem", faults.short_page(), times=None)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(ground: ExchangeGround, wants_marks: bool) -> None:
+    """Exchange's own counts can be wrong (New-MailboxRepairRequest, AggregateCounts): what is never looked
+    into would never go, and keep nothing of its conversations."""
+    keys = set(keys_in(ground, 3))
+    parent = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        ground.server.store.mailboxes[ground.address("here")].known(name).miscount = 0
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert parent in {item.ref.key for item in mailbox.younger(question())}
+
+
 @pytest.mark.parametrize("code", ["ErrorMimeContentInvalid", "ErrorMimeContentConversionFailed"])
 def test_a_message_that_the_server_cannot_make_does_not_keep_the_others(
     ground: ExchangeGround, code: str
@@ -164,3 +193,22 @@ def test_a_copy_that_was_not_kept_whole_is_taken_out_again(ground: ExchangeGroun
             home.add(home.place(Role.SENT), messages[:1])
     assert caught.value.why is Why.NOT_KEPT
     assert len(home_sent) == 0
+
+
+@pytest.mark.parametrize(("spoilt", "told"), [("Cases", None), ("Cases", "-1"), ("Purges", None)])
+def test_a_count_that_is_not_told_is_none(
+    ground: ExchangeGround, monkeypatch: pytest.MonkeyPatch, spoilt: str, told: str | None
+) -> None:
+    """A folder whose number of items is unknown is not an empty one, and neither is a bin."""
+    ground.put("Cases", letter("old@post.example"), LONG_AGO)
+    real = shapes_folders.folder_held
+
+    def spoiling(folder: Folder, key: Any) -> Any:
+        return told if (key, folder.name) == ("folder:TotalCount", spoilt) else real(folder, key)
+
+    with ground.open() as mailbox:
+        assert sum(len(due_in(view)) for view in mailbox.look(question())) == 1
+        monkeypatch.setattr(shapes_folders, "folder_held", spoiling)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL

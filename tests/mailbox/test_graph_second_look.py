@@ -12,7 +12,7 @@ from retentiond.core.deeds import Result
 from retentiond.core.model import Kind, Role
 from retentiond.errors import MailboxError, Refused, Unreachable, Why
 from retentiond.mailbox.tls import retry_after
-from tests.mailbox.contract import LONG_AGO, due_in, question, reply, results, view_of
+from tests.mailbox.contract import LATELY, LONG_AGO, due_in, question, reply, results, view_of
 from tests.mailbox.graph_ground import GraphGround
 from tests.servers.graph import Graph, faults
 from tests.servers.seed import letter
@@ -80,6 +80,19 @@ def test_scheduled_mail_is_not_touched_where_threads_are_read_either(ground: Gra
     with ground.open() as mailbox:
         assert view_of(mailbox, "drafts", wants_threads=True).items == ()
         assert due_in(view_of(mailbox, "drafts", wants_marks=True)) == set()
+
+
+@pytest.mark.parametrize("wants_marks", [False, True])
+def test_a_folder_that_is_counted_wrongly_is_looked_into(graph: Graph, wants_marks: bool) -> None:
+    """What is never looked into would never go, and keep nothing of its conversations."""
+    ground = GraphGround(graph)
+    keys = {ground.put("inbox", letter(f"k{n}@post.example"), LONG_AGO) for n in range(3)}
+    young = ground.put("sent", letter("young@relay.example", in_reply_to="k0@post.example"), LATELY)
+    for name in ("inbox", "sentitems"):
+        graph.store.mailboxes[ground.address("here")].known(name).miscount = 0
+    with ground.open() as mailbox:
+        assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == keys
+        assert young in {item.ref.key for item in mailbox.younger(question())}
 
 
 def test_a_count_that_is_not_told_is_none(ground: GraphGround) -> None:

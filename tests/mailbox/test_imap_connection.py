@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -59,15 +60,21 @@ class Told:
 
 
 @contextmanager
-def telling(authority: Authority, *lines: bytes, tls: bool = True) -> Iterator[Told]:
+def telling(
+    authority: Authority, *lines: bytes, tls: bool = True, newest: ssl.TLSVersion | None = None
+) -> Iterator[Told]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = Told(authority.ca_file, listener.getsockname()[1])
+    context = authority.server_context()
+    if newest is not None:
+        context.minimum_version, context.maximum_version = newest, newest
+        context.set_ciphers("ALL:@SECLEVEL=0")
 
     def serve() -> None:
         try:
             connection, _ = listener.accept()
             if tls:
-                connection = authority.server_context().wrap_socket(connection, server_side=True)
+                connection = context.wrap_socket(connection, server_side=True)
             with connection:
                 connection.sendall(lines[0])
                 for line in lines[1:]:
@@ -120,6 +127,32 @@ def test_a_certificate_for_another_name_is_refused(dovecot: Dovecot) -> None:
     user = dovecot.new_user()
     mailbox = mailbox_of(dovecot, user.name, user.password, host="127.0.0.2")
     assert failure(mailbox.__enter__).why in (Why.CERTIFICATE, Why.NETWORK)
+
+
+def test_a_certificate_that_has_run_out_is_refused(tmp_path: Path) -> None:
+    old = found_authority(tmp_path, until=datetime(2021, 1, 1, tzinfo=UTC))
+    with telling(old, b"* OK ready\r\n", CAPABILITY) as server:
+        assert failure(mailbox_of(server, "a", f"{CANARY}-password").__enter__).why is Why.CERTIFICATE
+    assert server.heard == b""
+
+
+@pytest.mark.filterwarnings("ignore:.*TLSv1_1 is deprecated:DeprecationWarning")
+def test_an_old_tls_is_refused(authority: Authority) -> None:
+    """TLS 1.2 is the least (RFC 8314, 4.1)."""
+    with telling(authority, b"* OK ready\r\n", CAPABILITY, newest=ssl.TLSVersion.TLSv1_1) as server:
+        assert failure(mailbox_of(server, "a", f"{CANARY}-password").__enter__).why is Why.TLS
+    assert server.heard == b""
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INUSE", "LIMIT"])
+def test_a_sign_in_that_is_put_off_is_not_a_wrong_password(authority: Authority, code: str) -> None:
+    """Else the secret would be taken for wrong, and no other mailbox of the account opened tonight."""
+    refusal = f"TAG NO [{code}] later, {CANARY}\r\n".encode()
+    with telling(authority, b"* OK ready\r\n", CAPABILITY, refusal) as server:
+        mailbox = mailbox_of(server, "a", "b")
+        assert failure(mailbox.__enter__).why is Why.BUSY
+        assert not mailbox._secret.is_refused
+    assert server.heard.count(b"AUTHENTICATE") == 1
 
 
 def test_nobody_there_is_a_network_failure(authority: Authority) -> None:

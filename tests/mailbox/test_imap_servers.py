@@ -56,6 +56,16 @@ def test_a_folder_of_any_name_is_looked_into(ground: ImapGround, name: str) -> N
         assert totals[name] == 1
 
 
+def test_a_name_is_the_same_however_its_letters_are_composed(ground: ImapGround) -> None:
+    """An ä may be one letter or two: a folder that was to be held or left out is not missed for it."""
+    for name in ("Fa\u0308lle", "Be\u0301be\u0301"):
+        ground.put(name, letter("n@post.example"), LONG_AGO)
+    with ground.open(hold_folder="F\u00e4lle", leave_out=frozenset({"B\u00e9b\u00e9"})) as mailbox:
+        views = {view.place.role: view for view in mailbox.look(question())}
+        assert views[Role.HOLD].census.total == 1
+        assert Role.OTHER not in views
+
+
 @pytest.mark.parametrize(
     "line", [rb'* LIST (\\Sent "/" Sent', rb"* LIST nothing", rb'* LIST (\\Sent) "/" Se"nt']
 )
@@ -104,6 +114,36 @@ def test_a_folder_that_does_not_say_how_much_it_holds_is_not_an_empty_one(
     assert caught.value.why is Why.PROTOCOL
 
 
+@pytest.mark.parametrize("hidden", [(), ("ESEARCH", "WITHIN", "ESORT")])
+def test_a_search_that_is_answered_by_nothing_has_not_found_nothing(
+    ground: ImapGround, authority: Authority, hidden: tuple[str, ...]
+) -> None:
+    """OK and no list: an error on the server's side must not read like a folder in which nothing is due."""
+    ground.put("inbox", letter("n@post.example"), LONG_AGO)
+    silence = {rb"^\* E?SEARCH\b[^\r]*": b"* OK nothing to say"}
+    with (
+        Proxy(ground.server, authority, hide=hidden, replace=silence) as proxy,
+        through(proxy, ground) as mailbox,
+        pytest.raises(Unreachable) as caught,
+    ):
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("size", [b"999999999999", b"40"])
+def test_a_message_that_is_longer_or_shorter_than_the_server_says_is_not_read(
+    ground: ImapGround, authority: Authority, size: bytes
+) -> None:
+    """Neither is memory taken for what will not come, nor the rest of a message read as an answer."""
+    key = ground.put("inbox", letter("n@post.example"), LATELY)
+    lie = {rb"(BODY\[\] )\{\d+\}": rb"\1{" + size + b"}"}
+    with Proxy(ground.server, authority, replace=lie) as proxy, through(proxy, ground) as mailbox:
+        place = mailbox.place(Role.INBOX)
+        with pytest.raises(Unreachable) as caught:
+            list(mailbox.fetch(place, [key]))
+    assert caught.value.why is Why.PROTOCOL
+
+
 def test_without_uidvalidity_a_uid_names_nothing(ground: ImapGround, authority: Authority) -> None:
     """RFC 9051, 2.3.1.1: UIDVALIDITY and UID together name one message for ever."""
     key = ground.put("inbox", letter("n@post.example"), LONG_AGO)
@@ -133,6 +173,19 @@ def test_a_message_that_was_found_and_is_not_shown_is_not_passed_over(
     ):
         assert due_in(view_of(mailbox, "inbox", wants_marks=wants_marks)) == set(keys)
     assert caught.value.why is Why.PROTOCOL
+
+
+@pytest.mark.parametrize("date", [b"NIL", b'"yesterday"'])
+def test_a_date_that_is_told_in_nonsense_is_no_old_date(
+    ground: ImapGround, authority: Authority, date: bytes
+) -> None:
+    """Each such message comes by itself and without a date, for a person; never as one that is due."""
+    for n, moment in enumerate((CUTOFF - timedelta(hours=1), LONG_AGO)):
+        ground.put("inbox", letter(f"n{n}@post.example"), moment)
+    told = {rb'INTERNALDATE "[^"]*"': b"INTERNALDATE " + date}
+    with Proxy(ground.server, authority, replace=told) as proxy, through(proxy, ground) as mailbox:
+        view = view_of(mailbox, "inbox")
+    assert ([item.received for item in view.items], view.lots) == ([None, None], ())
 
 
 def test_a_message_that_goes_while_it_is_looked_at_stops_no_look(
@@ -213,6 +266,20 @@ def test_a_server_that_ends_the_session_in_the_middle_of_a_deed_is_unreachable(
     assert caught.value.why is Why.NETWORK
     with ground.open() as again:
         assert set(again.stand(place, keys).present) <= set(keys)
+
+
+@pytest.mark.parametrize("code", [b"INUSE", b"LIMIT", b"UNAVAILABLE"])
+def test_a_folder_that_is_busy_is_looked_at_another_time(
+    ground: ImapGround, authority: Authority, code: bytes
+) -> None:
+    busy = {rb"^(R\d+) OK \[READ-ONLY\][^\r]*": rb"\1 NO [" + code + b"] later"}
+    with (
+        Proxy(ground.server, authority, replace=busy) as proxy,
+        through(proxy, ground) as mailbox,
+        pytest.raises(Unreachable) as caught,
+    ):
+        list(mailbox.look(question()))
+    assert caught.value.why is Why.BUSY
 
 
 @pytest.mark.parametrize("words", [rb"NO no", rb"NO [NOPERM] no", rb"BAD what"])

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retentiond.core.model import Kind
 from retentiond.mailbox.headers import is_address, marks_of, parties_of, spellings
-from tests.mailbox.grounds import MARKER
+from tests.mailbox.contract import LONG_AGO, question
+from tests.mailbox.exchange_ground import ExchangeGround
+from tests.mailbox.graph_ground import GraphGround
+from tests.mailbox.grounds import HELPLINE, MARKER
+from tests.servers.exchange import Exchange
+from tests.servers.graph import Graph
 from tests.servers.seed import letter
 
 ANN, BEA = "ann@post.example", "bea@post.example"
@@ -110,3 +118,24 @@ def test_what_is_no_bare_address_is_none(text: str) -> None:
 @pytest.mark.parametrize("text", [ANN, "o'brien+tag@post.example", "\xe5nn@b\xfccher.example", "a@localhost"])
 def test_what_is_one_is_one(text: str) -> None:
     assert is_address(text)
+
+
+@pytest.mark.parametrize("kind", [Kind.HELPLINE, Kind.ADVISOR])
+@pytest.mark.parametrize("is_cloud", [False, True], ids=["Exchange", "Microsoft 365"])
+def test_whoever_a_message_was_sent_on_to_is_party_to_it_on_exchange_too(
+    exchange: Exchange, graph: Graph, is_cloud: bool, kind: Kind
+) -> None:
+    """An erasure of Ann's mail leaves to a person what was sent on to Bea, as it does on IMAP."""
+    ground = GraphGround(graph) if is_cloud else ExchangeGround(exchange)
+    names = ["Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"]
+    for number, name in enumerate(names):
+        plain = letter(f"m{number}@post.example", sender=HELPLINE, recipient=ANN)
+        bea = f"{name}: Bea\r\n\t<{number}{BEA}>\r\n".encode()
+        ground.put("sent", bea + plain, LONG_AGO)
+    ground.put("sent", letter("hers@post.example", sender=HELPLINE, recipient=ANN), LONG_AGO)
+    with ground.open(kind) as mailbox:
+        views = [*mailbox.look(replace(question(), correspondents=(ANN,)))]
+    parties = [frozenset(item.marks.parties) for view in views for item in view.items]
+    ours = frozenset(marks(HELPLINE, ANN))
+    assert set(parties) == {ours, *(ours | marks(f"{n}{BEA}") for n in range(len(names)))}
+    assert len(parties) == len(names) + 1

@@ -13,6 +13,7 @@ from freezegun import freeze_time
 
 from retentiond import machine_clock
 from retentiond.arming import arm
+from retentiond.audit import audit
 from retentiond.config import load
 from retentiond.core.findings import Cause
 from retentiond.doors import estate_of
@@ -79,6 +80,29 @@ def test_a_clock_a_year_ahead_that_servers_share_stops_every_target(
         book.verify()
     world.server.clock_offset = timedelta()
     assert world.sweep(NOW + timedelta(days=1)).exit_code == 0
+
+
+@pytest.mark.parametrize("looks_only", [False, True], ids=["sweep", "audit"])
+def test_a_clock_a_year_ahead_that_servers_share_makes_nothing_younger(
+    world: World, looks_only: bool
+) -> None:
+    """What has no believable date counts from when it was first seen: not from a day that never was, or it
+    would be kept a year too long."""
+    for number in range(60):
+        world.put("line", "INBOX", mail("writer@post.example", f"l{number}"), NOW - timedelta(days=number))
+    world.arm_all()
+    world.sweep()
+    world.put("youth", "INBOX", mail("writer@post.example", "undated"), None)
+    if looks_only:
+        with world.book() as book:
+            audit(world.estate(book), NOW + timedelta(days=365), book=book)
+    else:
+        assert world.sweep(NOW + timedelta(days=365)).exit_code == 3
+    for days in (1, 30, 60, 90, 120, 150, 180):
+        world.sweep(NOW + timedelta(days=days))
+        assert world.contents("youth", "INBOX"), "nor older"
+    world.sweep(NOW + timedelta(days=186))
+    assert not world.contents("youth", "INBOX")
 
 
 def test_a_long_silence_that_began_with_a_power_cut_is_one_all_the_same(world: World) -> None:

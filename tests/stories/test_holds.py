@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from retentiond.core.holds import BY_SIGN, Ground, Registered, Sought
 from retentiond.core.model import Census, FolderView, Item, Kind, Marks, Reason, Ref, Role, TargetView
 from retentiond.core.promises import Concern, of_findings
 from retentiond.core.roll import Roll
-from retentiond.errors import ClockDoubted, NothingFound, Refused, Unreachable, Why
+from retentiond.errors import ClockDoubted, LedgerDamaged, NothingFound, Refused, Unreachable, Why
 from retentiond.holding import Order, Released, between_sweeps, find, hold, release
 from retentiond.locks import held
 from retentiond.mailbox.base import Question, Wanted
@@ -107,6 +109,25 @@ def test_what_is_held_by_command_bears_the_sign_and_stays(world: World) -> None:
     assert register(world) == (registered,)
     assert world.sweep(NOW + 200 * DAY).exit_code == 1, "its review was never held"
     assert world.contents("line", "INBOX") == [mail(WRITER, "held")], "a hold never ends by itself"
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE hold SET ground = 'because'", "UPDATE hold SET review = '2026-99-01'"]
+)
+def test_where_the_register_cannot_be_read_nothing_is_destroyed_anywhere(world: World, damage: str) -> None:
+    """Whom it keeps is then not known: neither the held item goes nor any other, in no mailbox."""
+    world.put("line", "INBOX", mail(WRITER, "held"), OLD)
+    world.put("line", "INBOX", mail(WRITER, "due"), OLD)
+    world.put("youth", "INBOX", mail(WRITER, "other"), OLD)
+    world.arm_all()
+    hold_by_command(world, by_id("held"), is_conversation=True)
+    before = world.state()
+    with closing(sqlite3.connect(world.book_directory / "ledger.db")) as database:
+        assert database.execute(damage).rowcount
+        database.commit()
+    with pytest.raises(LedgerDamaged):
+        world.sweep()
+    assert world.state() == before
 
 
 def test_all_of_one_correspondents_days_is_one_hold(world: World) -> None:

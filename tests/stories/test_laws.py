@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retentiond.arming import arm
+from retentiond.core.chain import Break
 from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause
 from retentiond.core.model import Item, Key, Kind, Marks, Place, Ref, Role
 from retentiond.core.period import Period
-from retentiond.errors import ArmingRefused, ClockDoubted, Unreachable, Why
+from retentiond.errors import ArmingRefused, ClockDoubted, LedgerDamaged, Unreachable, Why
 from retentiond.ledger.memory import SEEN
 from retentiond.locks import held
 from retentiond.mailbox.base import CARRY_MESSAGES, Sameness, Standing
@@ -40,6 +42,7 @@ from tests.stories.small_world import (
     LINE,
     NOW,
     YOUTH,
+    CuttingBook,
     World,
     mail,
 )
@@ -473,6 +476,40 @@ def test_a_clock_a_year_ahead_touches_nothing_and_is_not_written_down(world: Wor
     assert world.state() == before
     with world.book() as book:
         assert book.last_minute() == NOW.replace(second=0)
+
+
+@pytest.mark.parametrize(("at", "is_gone"), [("intend", False), ("settle", True)])
+def test_a_ledger_that_takes_nothing_more_stops_everything_before_the_next_deed(
+    world: World, at: str, is_gone: bool
+) -> None:
+    """A disk that is full or fails at the intent: nothing is done. After the deed, at its entry: nothing more
+    is done anywhere, the intent stays open, and the next sweep finds out by looking."""
+    world.put("line", "INBOX", mail("writer@post.example", "due"), OLD)
+    world.put("line", "Trash", mail("writer@post.example", "other"), OLD)
+    world.put("youth", "INBOX", mail("writer@post.example", "youth"), OLD)
+    world.arm_all()
+    calls: list[str] = []
+
+    class FullBook(CuttingBook):
+        def __getattr__(self, name: str) -> Any:
+            if name != at:
+                return getattr(self._book, name)
+            calls.append(name)
+            raise LedgerDamaged("", None, Break.FULL)
+
+    world.wrap = lambda book: FullBook(book, None)  # type: ignore[assignment, return-value]
+    with pytest.raises(LedgerDamaged):
+        world.sweep()
+    assert calls == [at], "the first failure is the last thing that was tried"
+    left = world.state().total()
+    assert left == (2 if is_gone else 3)
+    world.wrap = lambda book: book
+    with world.book() as book:
+        assert len(book.open_intents()) == is_gone
+        book.verify()
+    report = world.sweep()
+    assert (report.exit_code, world.state().total()) == (0, 0)
+    assert sum(len(each.keys) for each in report.recovered) == is_gone
 
 
 def test_an_unreachable_mailbox_is_a_gap_and_the_others_go_on(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import socket
 import threading
@@ -29,6 +30,7 @@ _PAGE = b"<!DOCTYPE html><html><head><title>Outlook</title></head><body>Sign in<
 
 
 _LAST = b'IncludesLastItemInRange="%s"'
+_ITEM = re.compile(rb"<t:Message>.*?</t:Message>", re.DOTALL)
 
 
 class Desk:
@@ -144,6 +146,9 @@ class Desk:
             case "endless":
                 assert response
                 response.set_data(response.get_data().replace(_LAST % b"true", _LAST % b"false"))
+            case "short-page":
+                assert response
+                response.set_data(_ITEM.sub(b"", response.get_data(), count=1))
             case "stall" if action.is_committed:
                 _wait(action)
         assert response

@@ -34,6 +34,7 @@ Where = Literal[
     "short",
     "stall",
     "endless",
+    "short-page",
 ]
 
 
@@ -134,6 +135,11 @@ def short_answer(count: int = 1) -> Action:
 def endless() -> Action:
     """Whatever page is asked for, it is the first one, and there are more."""
     return Action("endless", is_committed=True)
+
+
+def short_page() -> Action:
+    """A page that says how many items there are, and leaves out the first of them."""
+    return Action("short-page", is_committed=True)
 
 
 def stall(*, is_committed: bool = True) -> Action:

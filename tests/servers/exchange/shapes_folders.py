@@ -33,7 +33,7 @@ def folder_held(folder: Folder, key: str | Key) -> str | bool | int | None:
         case "folder:FolderClass":
             return folder.known.folder_class or None
         case "folder:TotalCount":
-            return len(folder.items)
+            return None if folder.told_count < 0 else folder.told_count
         case "folder:ChildFolderCount":
             return len(folder.children)
         case "folder:UnreadCount":

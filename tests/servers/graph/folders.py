@@ -107,7 +107,7 @@ def mail_folder(folder: Folder, names: list[str] | None) -> dict[str, Any]:
         "parentFolderId": folder_id(folder.parent) if folder.parent else None,
         "childFolderCount": len([child for child in folder.children if is_mail(child)]),
         "unreadItemCount": sum(not item.is_read for item in folder.items.values()),
-        "totalItemCount": len(folder.items),
+        "totalItemCount": folder.told_count,
         "isHidden": folder.is_hidden,
     }
     return {"id": folder_id(folder), **_chosen(values, names)}
@@ -144,7 +144,7 @@ def mailbox_folder(folder: Folder, names: list[str] | None) -> dict[str, Any]:
         "displayName": folder.name,
         "parentFolderId": folder_id(folder.parent) if folder.parent else None,
         "childFolderCount": len(folder.children),
-        "totalItemCount": len(folder.items),
+        "totalItemCount": folder.told_count,
         "type": folder.known.folder_class or None,
     }
     return {"id": folder_id(folder), **_chosen(values, names)}

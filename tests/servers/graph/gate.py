@@ -86,11 +86,11 @@ class Gate:
         )
 
     def mailbox(self, keys: dict[str, str]) -> Mailbox | None:
-        """Whose mailbox a path names: by address or user id, or by the id of the mailbox or its archive."""
+        """Whose mailbox a path names: by one of its addresses or user id, or by its or its archive's id."""
         user, mailbox = keys.get("user", "").lower(), keys.get("mailbox", "")
-        for known in tuple(self.store.mailboxes.values()):
+        for address, known in tuple(self.store.mailboxes.items()):
             ids = (mailbox_id(known), *([mailbox_id(known, is_archive=True)] if known.has_archive else []))
-            if user in (known.address, user_id(known)) or mailbox in ids:
+            if user in (address, user_id(known)) or mailbox in ids:
                 return known
         return None
 

@@ -106,10 +106,17 @@ class Folder:
         self.views: dict[object, list[Item]] = {}
         self.change = 0
         self.is_hidden = False
+        #: How many items the server says that there are, where that is wrong; -1: it does not say.
+        self.miscount: int | None = None
 
     @cached_property
     def id(self) -> str:
         return self.mailbox.id_of("F", self.number)
+
+    @property
+    def told_count(self) -> int:
+        """How many items the server says that there are."""
+        return len(self.items) if self.miscount is None else self.miscount
 
     @property
     def distinguished(self) -> str:
