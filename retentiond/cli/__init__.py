@@ -125,7 +125,7 @@ def cli(ctx: click.Context, config: str | None, quiet: bool, verbose: bool) -> N
 
 
 #: Options that stand before the command, and are missed where they are typed after it.
-_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts) - {"--help"}
+_EVERYWHERE: frozenset[str] = frozenset(name for each in cli.params for name in each.opts)
 
 
 class Heard:
@@ -206,12 +206,7 @@ def coded(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        # click makes an Abort of a Ctrl-C at work, too, and names its cause then.
-        if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
-            said = "stopped at the question, and nothing of it was begun; run the same command again"
-        else:
-            said = "stopped; run the same command again to finish"
-        click.echo(f"retentiond: {said}", err=True)
+        _say_stopped(error)
         return 130
     except PermissionError as error:
         where = error.filename or "a file"
@@ -221,6 +216,15 @@ def coded(arguments: list[str] | None) -> int:
         return _on_disk(error)
     except Exception as error:
         return _own_fault(error)
+
+
+def _say_stopped(error: BaseException) -> None:
+    """click makes an Abort of a Ctrl-C at work, too, and names its cause then."""
+    if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
+        said = "stopped at the question, and nothing of it was begun; run the same command again"
+        click.echo(f"\nretentiond: {said}", err=True)
+    else:
+        click.echo("retentiond: stopped; run the same command again to finish", err=True)
 
 
 def _on_disk(error: OSError) -> int:

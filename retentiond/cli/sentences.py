@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from retentiond.cli.caller import caller
 from retentiond.core.approval import Wish
 from retentiond.core.chain import Break
 from retentiond.errors import (
@@ -136,11 +135,10 @@ def _sentence(error: RetentionError) -> str:
                 " there, or name its place in the configuration"
             )
         case UnknownTarget():
-            known = ", ".join(error.known)
-            if caller() is None:
-                return f"there is no target {error.name!r}; the configuration knows {known}"
-            anew = "after a change of the configuration restart it: systemctl restart retentiond"
-            return f"there is no target {error.name!r}; the service knows {known}; {anew}"
+            return (
+                f"there is no target {error.name!r}; the configuration knows {', '.join(error.known)}; after"
+                " a change of it a service that runs must be restarted: systemctl restart retentiond"
+            )
         case MailboxError():
             where = f" ({error.detail})" if error.detail else ""
             return f"{error.target}{where}: {WHYS.get(error.why.value, error.why.value)}"

@@ -258,8 +258,8 @@ def test_a_shorter_period_needs_two_persons(desk: Desk, start: Start) -> None:
             assert words in refused.err
         assert "agree to that number" in desk.ask(SECOND, "approve", code, "--destroy", "1").err
         unwritten = desk.ask(SECOND, "audit", "--only", "new-line").err
-        assert "there is no target 'new-line'; the service knows line, " in unwritten
-        assert "restart it: systemctl restart retentiond" in unwritten
+        assert "there is no target 'new-line'; the configuration knows line, " in unwritten
+        assert "must be restarted: systemctl restart retentiond" in unwritten
         unknown = desk.ask(SECOND, "approve", "AAAA-AAAA", "--destroy", number)
         assert "nothing waits under this code" in unknown.err
         assert desk.ask(FIRST, *arm).err == told.err  # asked again: the same request
