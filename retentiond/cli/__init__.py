@@ -205,12 +205,13 @@ def coded(arguments: list[str] | None) -> int:
             error = click.UsageError(said, error.ctx)
         error.show()
         return error.exit_code
-    except click.Abort:
-        said = "stopped at the question, and nothing of it was begun; run the same command again"
-        click.echo(f"\nretentiond: {said}", err=True)
-        return 130
-    except KeyboardInterrupt:
-        click.echo("retentiond: stopped; run the same command again to finish", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes an Abort of a Ctrl-C at work, too, and names its cause then.
+        if isinstance(error, click.Abort) and not isinstance(error.__cause__, KeyboardInterrupt):
+            said = "stopped at the question, and nothing of it was begun; run the same command again"
+        else:
+            said = "stopped; run the same command again to finish"
+        click.echo(f"retentiond: {said}", err=True)
         return 130
     except PermissionError as error:
         where = error.filename or "a file"

@@ -229,7 +229,9 @@ def test_without_a_terminal_and_without_a_number_nothing_is_armed(
 
 
 def test_arming_shows_every_folder_that_it_covers(office: Office) -> None:
-    office.put(HELPLINE, {"Drafts": mail(30, OLD, "draft")})
+    now = datetime.now(UTC)
+    since_noon = now - now.replace(hour=12, minute=0, second=0)
+    office.put(HELPLINE, {"Drafts": mail(30, OLD + since_noon, "draft")})
     told = office.run("arm", HELPLINE, "--destroy", "35").is_done()
     lines = {line.split()[0]: line for line in told.out.splitlines() if line.startswith("  ")}
     assert {"inbox", "sent", "trash", "drafts", "junk"} <= set(lines)
