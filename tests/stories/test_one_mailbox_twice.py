@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from retentiond.core.deeds import Result
 from retentiond.core.findings import Cause
-from retentiond.core.model import Kind, Result, Role
+from retentiond.core.model import Kind, Role
 from retentiond.demo.authority import Authority
 from retentiond.mailbox.graph_grants import NEEDED
 from tests.servers.dovecot import Dovecot
