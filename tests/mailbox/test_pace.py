@@ -24,6 +24,7 @@ from retentiond.mailbox.pace import Pace, Trickling
 from tests.mailbox.contract import LONG_AGO, question
 from tests.mailbox.exchange_ground import ExchangeGround
 from tests.mailbox.graph_ground import GraphGround
+from tests.mailbox.microsoft_ground import MicrosoftGround
 from tests.mailbox.test_imap_connection import Told, failure, mailbox_of
 from tests.servers.dovecot import Dovecot
 from tests.servers.exchange import Exchange
@@ -116,26 +117,24 @@ def test_before_tls_no_server_trickles_either(
     assert (type(error), error.why) == (Unreachable, Why.TIMEOUT)
 
 
-def test_an_exchange_server_that_trickles_is_given_up_and_not_asked_again(
-    exchange: Exchange, authority: Authority, shortly: Callable[[], None]
-) -> None:
-    ground = ExchangeGround(exchange, timeout=WAIT)
+def given_up_over_https(ground: MicrosoftGround, authority: Authority, shortly: Callable[[], None]) -> None:
     ground.put("inbox", letter("one@post.example"), LONG_AGO)
-    address = urlsplit(exchange.url)
+    address = urlsplit(ground.server.url)
     with Trickle(address.port or 0, authority) as line:
         ground.account = replace(ground.account, endpoint=f"https://{line.host}:{line.port}{address.path}")
         given_up(ground.open(), line, shortly)
+
+
+def test_an_exchange_server_that_trickles_is_given_up_and_not_asked_again(
+    exchange: Exchange, authority: Authority, shortly: Callable[[], None]
+) -> None:
+    given_up_over_https(ExchangeGround(exchange, timeout=WAIT), authority, shortly)
 
 
 def test_a_tenant_that_trickles_is_given_up_and_not_asked_again(
     graph: Graph, authority: Authority, shortly: Callable[[], None]
 ) -> None:
-    ground = GraphGround(graph, timeout=WAIT)
-    ground.put("inbox", letter("one@post.example"), LONG_AGO)
-    address = urlsplit(graph.url)
-    with Trickle(address.port or 0, authority) as line:
-        ground.account = replace(ground.account, endpoint=f"https://{line.host}:{line.port}{address.path}")
-        given_up(ground.open(), line, shortly)
+    given_up_over_https(GraphGround(graph, timeout=WAIT), authority, shortly)
 
 
 class Moment:
